@@ -1,0 +1,1 @@
+"""What the operator writes, as plain manifests built fresh from policies."""

@@ -1,0 +1,1 @@
+"""The admission webhook: AdmissionReviews in, verdicts out."""
