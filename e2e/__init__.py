@@ -1,0 +1,1 @@
+"""End-to-end tests: the project against a real Kubernetes API server."""
