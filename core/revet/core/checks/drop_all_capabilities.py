@@ -1,0 +1,120 @@
+"""drop-all-capabilities (restricted, from 1.22): containers drop ALL, and add one at most.
+
+Fields: spec.containers[*].securityContext.capabilities.drop
+Allowed: a list with ALL
+Fields: spec.containers[*].securityContext.capabilities.add
+Allowed: undefined, [NET_BIND_SERVICE]
+"""
+
+from collections.abc import Iterator
+from typing import Final
+
+from revet.core.check import (
+    Assignment,
+    Check,
+    Default,
+    Explanation,
+    Finding,
+    Fix,
+    Level,
+    Profiles,
+    Revision,
+)
+from revet.core.model.pod import Container, Pod
+from revet.core.model.version import KubeVersion
+
+_ALLOWED: Final = "NET_BIND_SERVICE"
+_HINT: Final = "securityContext: {capabilities: {drop: [ALL]}}"
+
+
+def _capabilities_1_22(pod: Pod) -> Iterator[Finding]:
+    for pointer, container in pod.containers:
+        context = container.security_context
+        capabilities = context.capabilities if context is not None else None
+        if capabilities is None:
+            yield _not_dropped(pointer, container.name, "not set", _patch(pod, pointer, container))
+            continue
+        drop = capabilities.drop or ()
+        if "ALL" not in drop:
+            yield _not_dropped(
+                pointer, container.name, f"[{', '.join(drop)}]" if drop else "not set"
+            )
+        forbidden = [name for name in capabilities.add or () if name != _ALLOWED]
+        if forbidden:
+            yield _added(pointer, container.name, forbidden)
+
+
+def _not_dropped(
+    pointer: str, container: str, value: str, assignments: tuple[Assignment, ...] = ()
+) -> Finding:
+    return Finding(
+        "drop-all-capabilities",
+        f"{pointer}/securityContext/capabilities/drop",
+        f"capabilities.drop is {value}, must have ALL",
+        container,
+        Fix(_HINT, assignments),
+    )
+
+
+def _added(pointer: str, container: str, forbidden: list[str]) -> Finding:
+    names = ", ".join(forbidden)
+    return Finding(
+        "drop-all-capabilities",
+        f"{pointer}/securityContext/capabilities/add",
+        f"capabilities.add has {names}; only {_ALLOWED} is allowed",
+        container,
+        Fix(f"remove {names} from capabilities.add"),
+    )
+
+
+def _patch(pod: Pod, pointer: str, container: Container) -> tuple[Assignment, ...]:
+    # A process that isn't root has no effective capabilities to lose, bar those of files. Root
+    # entrypoints use theirs (chown, setuid), so they are never patched.
+    if pod.is_windows or not _is_non_root(pod, container):
+        return ()
+    return (Assignment(f"{pointer}/securityContext/capabilities", {"drop": ["ALL"]}),)
+
+
+def _is_non_root(pod: Pod, container: Container) -> bool:
+    own = container.security_context
+    if own is not None and own.run_as_non_root is not None:
+        return own.run_as_non_root
+    shared = pod.spec.security_context
+    return shared is not None and bool(shared.run_as_non_root)
+
+
+def _capabilities_1_25(pod: Pod) -> Iterator[Finding]:
+    # From 1.25 on the API refuses Linux fields on pods that say os.name: windows.
+    if not pod.is_windows:
+        yield from _capabilities_1_22(pod)
+
+
+CHECK = Check(
+    id="drop-all-capabilities",
+    title="All capabilities dropped",
+    level=Level.RESTRICTED,
+    upstream="capabilities_restricted",
+    revisions=(
+        Revision(KubeVersion(1, 22), _capabilities_1_22),
+        Revision(KubeVersion(1, 25), _capabilities_1_25),
+    ),
+    overrides=("capabilities-baseline",),
+    patchable=True,
+    profiles=Profiles(Default.AUDIT, Default.ENFORCE_PATCH, Default.ENFORCE_PATCH),
+    explanation=Explanation(
+        what="Every container drops ALL, spelled so, and adds none but NET_BIND_SERVICE. Where "
+        "patching is on, drop: [ALL] is set on containers that run as non-root and say nothing of "
+        "capabilities.",
+        why="Containers start with some fourteen capabilities that almost no program needs and "
+        "that exploits put to use.",
+        fix="""\
+containers:
+- name: app
+  securityContext:
+    capabilities:
+      drop: [ALL]
+      add: [NET_BIND_SERVICE]   # only to listen below port 1024""",
+        breaks="Images that start as root and change owner or user (stock nginx, postgres, "
+        "redis); use their unprivileged variants.",
+    ),
+)
