@@ -1,0 +1,1 @@
+"""Upstream's verdicts on pods, from the Go program of this folder."""
