@@ -17,11 +17,15 @@ from pydantic import (
     GetJsonSchemaHandler,
     ValidationError,
     ValidationInfo,
+    ValidatorFunctionWrapHandler,
     model_validator,
 )
 from pydantic.alias_generators import to_camel
 from pydantic_core import CoreSchema, InitErrorDetails, PydanticCustomError
-from pydantic_core.core_schema import no_info_after_validator_function
+from pydantic_core.core_schema import (
+    no_info_after_validator_function,
+    no_info_wrap_validator_function,
+)
 
 
 class Rule(NamedTuple):
@@ -68,7 +72,7 @@ class Model(BaseModel):
     )
 
     @classmethod
-    def rules(cls) -> Iterator[tuple[Rule, Callable[[Any], bool]]]:
+    def list_rules(cls) -> Iterator[tuple[Rule, Callable[[Any], bool]]]:
         """Give the rules of this model, each with its Python half, in the order written."""
         for base in reversed(cls.__mro__):
             for member in vars(base).values():
@@ -81,7 +85,7 @@ class Model(BaseModel):
         problems = list(self._refuse_nulls()) if info.mode == "json" else []
         problems += [
             problem(each.message.format_map(dict(self)), self, *filter(None, [each.field]))
-            for each, holds in self.rules()
+            for each, holds in self.list_rules()
             if not holds(self)
         ]
         refuse(type(self).__name__, problems)
@@ -134,6 +138,25 @@ class MapList:
         ]
         refuse("list map", problems)
         return items
+
+
+@dataclass(frozen=True)
+class Expects:
+    """Says in one message what a field of several types expects."""
+
+    text: str
+
+    def __get_pydantic_core_schema__(
+        self, source: object, handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        return no_info_wrap_validator_function(self._check, handler(source))
+
+    def _check(self, value: object, check: ValidatorFunctionWrapHandler) -> object:
+        try:
+            return check(value)
+        except ValidationError:
+            refuse("value", [problem(f"is not allowed, must be {self.text}", value)])
+            raise
 
 
 Duration = Annotated[

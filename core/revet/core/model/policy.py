@@ -1,0 +1,240 @@
+"""The HardeningPolicy: the one resource that people write. crds/ is generated from it."""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, ValidationError, model_validator
+
+from revet.core.errors import PolicyError
+from revet.core.model.catalog import CONTROLS, PATCHABLE, UNSUPPORTED
+from revet.core.model.policy_images import Images
+from revet.core.model.policy_namespaces import Namespaces
+from revet.core.model.policy_network import Network
+from revet.core.model.policy_runtime import Runtime
+from revet.core.model.policy_status import HardeningPolicyStatus
+from revet.core.model.problems import describe
+from revet.core.model.schema import Duration, MapList, Model, Name, Text, refuse, rule
+from revet.core.model.selector import LabelSelector
+from revet.core.model.unsupported import find_given
+
+GROUP = "revet.dev"
+VERSION = "v1alpha1"
+KIND = "HardeningPolicy"
+
+
+class Profile(StrEnum):
+    """A default mode for every control."""
+
+    BASELINE = "baseline"
+    RESTRICTED = "restricted"
+    HIGH = "high"
+
+
+class Mode(StrEnum):
+    """What a finding leads to, least first. Compare by `rank`: as texts they sort otherwise."""
+
+    DISABLED = "Disabled"
+    AUDIT = "Audit"
+    WARN = "Warn"
+    ENFORCE = "Enforce"
+
+    @property
+    def rank(self) -> int:
+        """The place in the order from Disabled (0) to Enforce (3)."""
+        return tuple(type(self)).index(self)
+
+
+Enforcement = Literal[Mode.AUDIT, Mode.WARN, Mode.ENFORCE]
+TemplateEnforcement = Literal[Mode.WARN, Mode.ENFORCE]
+
+
+class EnforcementOverride(Model):
+    """A higher ceiling for some of the selected namespaces."""
+
+    namespace_selector: LabelSelector
+    """Which of the policy's namespaces this is about."""
+    enforcement: Enforcement
+    """The ceiling there: Audit, Warn or Enforce, never below the policy's own."""
+
+
+def _listed(texts: tuple[str, ...]) -> str:
+    return ", ".join(texts)
+
+
+def _in_cel(texts: tuple[str, ...]) -> str:
+    return "[" + ", ".join(f"'{text}'" for text in texts) + "]"
+
+
+class Control(Model):
+    """Sets one control otherwise than the profile does. What is left out stays the profile's."""
+
+    id: Name
+    """The control's id, such as run-as-non-root."""
+    mode: Mode | None = None
+    """What a finding leads to: Disabled (not looked for), Audit (counted), Warn (a warning to the
+    client) or Enforce (denied). Never more than the policy's enforcement. Default: the profile's.
+    """
+    patch: bool | None = None
+    """Whether Pods are patched where that is safe, before they are judged; only under Enforce.
+    Default: the profile's.
+    """
+    writable_paths: Annotated[tuple[Text, ...], Field(max_length=32)] | None = None
+    """read-only-rootfs: the paths where a patched container gets a writable emptyDir."""
+    allow: Annotated[tuple[Text, ...], Field(max_length=64)] | None = None
+    """Values that the control lets pass besides those it always allows."""
+
+    @rule(
+        f"self.id in {_in_cel(CONTROLS)}",
+        'control "{id}" is not supported in this version, must be one of ' + _listed(CONTROLS),
+        "id",
+    )
+    def is_known(self) -> bool:
+        """Tell whether this version has the control."""
+        return self.id in CONTROLS
+
+    @rule(
+        f"!has(self.patch) || !self.patch || self.id in {_in_cel(PATCHABLE)}",
+        "true is possible only for " + _listed(PATCHABLE),
+        "patch",
+    )
+    def can_patch(self) -> bool:
+        """Tell whether there is a patch, where one is asked for."""
+        return not self.patch or self.id in PATCHABLE
+
+    @rule(
+        "!has(self.patch) || !self.patch || !has(self.mode) || self.mode != 'Disabled'",
+        "true needs a mode other than Disabled",
+        "patch",
+    )
+    def looks_before_it_patches(self) -> bool:
+        """Tell whether a patch that is asked for can ever happen."""
+        return not self.patch or self.mode is not Mode.DISABLED
+
+    @rule(
+        "has(self.mode) || has(self.patch) || has(self.writablePaths) || has(self.allow)",
+        "sets nothing, must have mode or patch",
+    )
+    def sets_something(self) -> bool:
+        """Tell whether the entry says anything."""
+        settings = (self.mode, self.patch, self.writable_paths, self.allow)
+        return any(each is not None for each in settings)
+
+
+class Exceptions(Model):
+    """What HardeningExceptions may do under this policy."""
+
+    max_duration: Duration
+    """How long an exception may last, such as 720h."""
+    forbid: Annotated[tuple[Name, ...], Field(max_length=128)] = ()
+    """The controls that nobody is excepted from, by id."""
+
+
+class BreakGlass(Model):
+    """How a namespace may be opened in an incident."""
+
+    max_duration: Duration
+    """How long a namespace may stay open, such as 4h."""
+
+
+class HardeningPolicySpec(Model):
+    """What must hold, where, and how strictly."""
+
+    namespace_selector: LabelSelector
+    """The namespaces this is about. {} selects all but the system namespaces, which are selected
+    only by name (the label kubernetes.io/metadata.name).
+    """
+    pod_selector: LabelSelector = LabelSelector()
+    """The pods this is about, by their labels. Default: all."""
+    profile: Profile
+    """baseline, restricted or high: the default mode of every control."""
+    standard_version: Annotated[
+        str, Field(max_length=6, pattern=r"^(latest|v1\.([0-9]|[12][0-9]|3[0-6]))$")
+    ] = "latest"
+    """The version of the Pod Security Standards: latest (default), or v1.0 to v1.36."""
+    enforcement: Enforcement = Mode.AUDIT
+    """Audit (default), Warn or Enforce: no control of this policy does more than that."""
+    enforcement_overrides: Annotated[tuple[EnforcementOverride, ...], Field(max_length=32)] = ()
+    """Higher ceilings for some of the selected namespaces, for a gradual rollout. Where several
+    select a namespace, the highest counts.
+    """
+    templates: TemplateEnforcement = Mode.ENFORCE
+    """Warn or Enforce (default): the most that a finding in a workload's pod template leads to.
+    Pods always get the full mode.
+    """
+    controls: Annotated[tuple[Control, ...], Field(max_length=128), MapList("id")] = ()
+    """The controls that are set otherwise than the profile does."""
+    exceptions: Exceptions | None = None
+    """What HardeningExceptions may do under this policy."""
+    break_glass: BreakGlass | None = None
+    """How a namespace may be opened in an incident."""
+    images: Images | None = None
+    """Where images may come from, and what must be signed and attested of them."""
+    network: Network | None = None
+    """Which connections remain, once everything else is denied by default."""
+    namespaces: Namespaces | None = None
+    """The baselines that are written into each selected namespace."""
+    runtime: Runtime | None = None
+    """Which events of runtime sensors concern this policy, and what follows from them."""
+
+    @rule(
+        "self.enforcement == 'Audit' || !has(self.enforcementOverrides) ||"
+        " self.enforcementOverrides.all(o,"
+        " o.enforcement == 'Enforce' || o.enforcement == self.enforcement)",
+        "may raise the policy's enforcement, never lower it",
+        "enforcementOverrides",
+    )
+    def only_raises(self) -> bool:
+        """Tell whether no override is below the policy's own enforcement."""
+        overrides = self.enforcement_overrides
+        return all(each.enforcement.rank >= self.enforcement.rank for each in overrides)
+
+    @model_validator(mode="after")
+    def _refuse_unsupported(self) -> Self:
+        refuse("spec", [each for path in UNSUPPORTED for each in find_given(self, path)])
+        return self
+
+
+class Metadata(Model, extra="ignore"):
+    """What Revet reads of an object's metadata."""
+
+    name: Text
+    """The object's name."""
+    uid: str = ""
+    """The object's uid; empty in a file."""
+    generation: int = 0
+    """The spec's generation; 0 in a file."""
+    resource_version: str = ""
+    """The object's version; empty in a file."""
+    labels: Mapping[str, str] = Field(default={})
+    """The object's labels."""
+    annotations: Mapping[str, str] = Field(default={})
+    """The object's annotations."""
+
+
+class HardeningPolicy(Model):
+    """Hardening that is enforced, verified and operable: what must hold, where, how strictly."""
+
+    api_version: Literal["revet.dev/v1alpha1"]
+    """The version of this schema."""
+    kind: Literal["HardeningPolicy"]
+    """HardeningPolicy."""
+    metadata: Metadata
+    """The object's metadata."""
+    spec: HardeningPolicySpec
+    """What must hold, where, and how strictly."""
+    status: HardeningPolicyStatus | None = None
+    """What was seen of the policy's effect; written by the operator."""
+
+
+def parse_policy(text: bytes | str) -> HardeningPolicy:
+    """Read a HardeningPolicy from JSON.
+
+    Raises:
+        PolicyError: it is not valid; the text has a line for each problem, with its place.
+
+    """
+    try:
+        return HardeningPolicy.model_validate_json(text)
+    except ValidationError as error:
+        raise PolicyError(describe(error, HardeningPolicy)) from error

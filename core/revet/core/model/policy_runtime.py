@@ -1,0 +1,78 @@
+"""`spec.runtime`: which events of runtime sensors concern the policy, and what follows."""
+
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import Field
+
+from revet.core.model.schema import Duration, MapList, Model, Name, Text
+
+Globs = Annotated[tuple[Text, ...], Field(max_length=64)]
+
+
+class Source(StrEnum):
+    """The sensors that can be heard."""
+
+    FALCO = "falco"
+    TETRAGON = "tetragon"
+    K8S_AUDIT = "k8s-audit"
+
+
+class Severity(StrEnum):
+    """How bad an event is, least first."""
+
+    INFO = "info"
+    LOW = "low"
+    MEDIUM = "medium"
+    HIGH = "high"
+    CRITICAL = "critical"
+
+
+class Action(StrEnum):
+    """What can follow from an event."""
+
+    QUARANTINE = "Quarantine"
+    HOLD_IMAGE = "HoldImage"
+
+
+class EventRule(Model):
+    """Which events count: those that fit all that is said here."""
+
+    name: Name
+    """The name that messages use."""
+    sources: Annotated[tuple[Source, ...], Field(max_length=3)] = ()
+    """The sensors: falco, tetragon, k8s-audit. Default: all."""
+    rule_names: Globs = ()
+    """Globs of the sensor's rule names. Default: any."""
+    tags: Globs = ()
+    """Tags of which the event must have one. Default: any event."""
+    tetragon_policies: Globs = ()
+    """Globs of Tetragon's TracingPolicy names. Default: any."""
+    min_severity: Severity = Severity.MEDIUM
+    """The least severity that counts. Default: medium."""
+
+
+class Response(Model):
+    """What is done to a pod of which an event was seen."""
+
+    action: Action
+    """Quarantine (no connection remains) or HoldImage (new pods of the image are judged)."""
+    min_severity: Severity = Severity.HIGH
+    """The least severity that leads to it. Default: high."""
+    max_pods: Annotated[int, Field(ge=1, le=1000)] = 1
+    """At most so many pods of a workload. Default: 1."""
+    max_percent: Annotated[int, Field(ge=1, le=100)] = 10
+    """At most this share of a workload's pods, in percent. Default: 10."""
+
+
+class Runtime(Model):
+    """What runtime sensors report, as conditions of the policy."""
+
+    rules: Annotated[tuple[EventRule, ...], Field(max_length=32), MapList("name")] = ()
+    """Which events count."""
+    clear_after: Duration = "1h"
+    """How long it must be quiet until RuntimeViolations turns False. Default: 1h."""
+    sensor_timeout: Duration = "15m"
+    """After how long without a sign of life a sensor counts as silent. Default: 15m."""
+    respond: Annotated[tuple[Response, ...], Field(max_length=2), MapList("action")] = ()
+    """What is done to the pods. Default: nothing."""
