@@ -1,0 +1,60 @@
+"""Fixtures of the end-to-end tests: one cluster for the session, one namespace for each test."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from e2e.cluster.controlplane import ControlPlane
+from e2e.cluster.process import ClusterError
+from e2e.cluster.target import Cluster, open_cluster, prepare
+from e2e.cluster.toolchain import ToolchainError
+
+_HERE = Path(__file__).parent
+_BUILD_ERROR = pytest.StashKey[str]()
+
+
+@pytest.hookimpl(tryfirst=True)  # before -m selects by the marks
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.path.is_relative_to(_HERE):
+            item.add_marker(pytest.mark.e2e)
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Build before any test's time-out runs, and where the progress can be seen."""
+    wanted = any("cluster" in getattr(item, "fixturenames", ()) for item in session.items)
+    if not wanted or session.config.option.collectonly:
+        return
+    capture = session.config.pluginmanager.getplugin("capturemanager")
+    with capture.global_and_fixture_disabled():
+        try:
+            prepare(os.environ)
+        except (ClusterError, ToolchainError) as error:
+            session.config.stash[_BUILD_ERROR] = str(error)
+
+
+@pytest.fixture(scope="session")
+def cluster(pytestconfig: pytest.Config) -> Iterator[Cluster]:
+    """Give a real API server; where there can't be one, that is an error and no skip."""
+    if _BUILD_ERROR in pytestconfig.stash:
+        pytest.fail(pytestconfig.stash[_BUILD_ERROR], pytrace=False)
+    with open_cluster(os.environ) as opened:
+        yield opened
+
+
+@pytest.fixture
+def namespace(cluster: Cluster) -> Iterator[str]:
+    """Give an empty namespace of the test's own."""
+    name = cluster.create_namespace()
+    yield name
+    cluster.delete_namespace(name)
+
+
+@pytest.fixture
+def control_plane(cluster: Cluster) -> ControlPlane:
+    """Give the parts of a cluster booted here: it can be restarted, and it reaches loopback."""
+    if cluster.control_plane is None:
+        pytest.skip("needs a cluster that the test may restart: REVET_E2E_CLUSTER=local")
+    return cluster.control_plane
