@@ -24,9 +24,7 @@ class KubeVersion(NamedTuple):
         prefix, _, minor = text.partition(".")
         if prefix == "v1" and minor.isascii() and minor.isdigit() and int(minor) <= LATEST.minor:
             return cls(1, int(minor))
-        raise PolicyError(
-            f"{text!r} is not a version, must be latest or v1.0 to v1.{LATEST.minor}"
-        )
+        raise PolicyError(f"{text!r} is not a version, must be latest or v1.0 to v1.{LATEST.minor}")
 
     def __str__(self) -> str:
         return f"v{self.major}.{self.minor}"

@@ -1,0 +1,88 @@
+"""One admission request, judged or patched: the order of steps that every entry follows."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import msgspec
+
+from revet.core.check import Json, Mode
+from revet.core.compiled_policy import Applied
+from revet.core.decide import Decision, decide
+from revet.core.engine import ActiveCheck, mend, safe_fixes
+from revet.core.model.pod import Pod
+from revet.core.patch import Operation
+from revet.core.workload import Subject
+
+_MIRROR: Final = "kubernetes.io/config.mirror"
+_NODES: Final = "system:nodes"
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What is asked: the object, the one it replaces (None on CREATE), its JSON, and who asks."""
+
+    subject: Subject
+    old: Subject | None
+    document: bytes | msgspec.Raw
+    groups: Sequence[str] = ()
+
+    @property
+    def is_mirror(self) -> bool:
+        """Whether a node reports a static pod of its own: refusing it would change nothing there.
+
+        The annotation alone proves nothing, anybody may write it.
+        """
+        annotations = self.subject.metadata.annotations
+        return annotations is not None and _MIRROR in annotations and _NODES in self.groups
+
+    @property
+    def needs_judging(self) -> bool:
+        """Whether the object can differ in anything that a check reads.
+
+        Pods are judged on update as Pod Security does (an image or a container came), and where any
+        other field changed that a check reads. What a controller owns is judged as Pods only.
+        """
+        if not self.subject.is_pod:
+            return self.subject.metadata.controller is None
+        if self.old is None:
+            return True
+        new, old = self.subject.template, self.old.template
+        return new.spec != old.spec or self.subject.pod().annotations != self.old.pod().annotations
+
+
+def judge(request: Request, applied: Sequence[Applied]) -> Decision:
+    """Decide on the object by all policies that apply."""
+    if not request.needs_judging:
+        return Decision()
+    subject = request.subject
+    pod = subject.pod()
+    if not subject.is_pod:
+        # A template is judged as the Pod it would become, and that one will be patched.
+        patching = _patching(pod, applied)
+        if any(True for _ in safe_fixes(pod, patching)):
+            document: Json = msgspec.json.decode(request.document)
+            pod = Pod(mend(document, subject.prefix, patching)[0])
+    at_most = Mode.AUDIT if request.is_mirror else Mode.ENFORCE
+    return decide(pod, applied, is_pod=subject.is_pod, at_most=at_most)
+
+
+def patch(request: Request, applied: Sequence[Applied]) -> list[Operation]:
+    """Return the safe patches that the policies ask for; none for what a node mirrors."""
+    pod = request.subject.pod()
+    patching = _patching(pod, applied)
+    if request.is_mirror or not any(True for _ in safe_fixes(pod, patching)):
+        return []
+    document: Json = msgspec.json.decode(request.document)
+    return mend(document, request.subject.prefix, patching)[1]
+
+
+def _patching(pod: Pod, applied: Sequence[Applied]) -> list[ActiveCheck]:
+    """Return the checks that patch this pod; under an Audit or Warn ceiling nothing does."""
+    return [
+        check
+        for each in applied
+        if each.ceiling is Mode.ENFORCE and each.policy.selects_pod(pod.labels)
+        for check in each.policy.checks
+        if check.patch
+    ]

@@ -1,0 +1,150 @@
+"""Policies made ready to judge: compiled when they change, so that a review only looks up."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Final, Self
+
+from revet.core.check import Mode
+from revet.core.checks import ALL
+from revet.core.engine import ActiveCheck, select_profile
+from revet.core.entry import Entry, entries, scopes
+from revet.core.model.policy import HardeningPolicy
+from revet.core.model.selector import Labels, LabelSelector, Operator, compile_selector
+from revet.core.model.version import KubeVersion
+
+NAME_LABEL: Final = "kubernetes.io/metadata.name"
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledPolicy:
+    """A HardeningPolicy as reviews use it.
+
+    Attributes:
+        name: the policy's.
+        generation: metadata.generation that this was made from.
+        profile: the profile's name, for messages.
+        checks: what it runs, in the order of the catalog.
+        modes: the mode of each check, by id.
+        templates: the ceiling for workloads' templates.
+        selects_pod: whether a pod's labels are selected.
+        scopes: (labels match, ceiling): the policy's own namespaces first, then its overrides.
+        entries: the calls it needs.
+        named: the namespaces that its selector names one by one.
+
+    """
+
+    name: str
+    generation: int
+    profile: str
+    checks: tuple[ActiveCheck, ...]
+    modes: Mapping[str, Mode]
+    templates: Mode
+    selects_pod: Callable[[Labels], bool]
+    scopes: tuple[tuple[Callable[[Labels], bool], Mode], ...]
+    entries: tuple[tuple[Callable[[Labels], bool], Entry], ...]
+    named: frozenset[str]
+
+    @classmethod
+    def of(cls, policy: HardeningPolicy) -> Self:
+        """Compile a policy."""
+        spec = policy.spec
+        checks = tuple(
+            select_profile(
+                ALL,
+                spec.profile,
+                KubeVersion.parse(spec.standard_version),
+                {
+                    control.id: (Mode.parse(control.mode) if control.mode else None, control.patch)
+                    for control in spec.controls
+                },
+            )
+        )
+        return cls(
+            name=policy.metadata.name,
+            generation=policy.metadata.generation,
+            profile=spec.profile,
+            checks=checks,
+            modes={check.id: check.mode for check in checks},
+            templates=Mode.parse(spec.templates),
+            selects_pod=compile_selector(spec.pod_selector),
+            scopes=tuple((compile_selector(each), ceiling) for each, ceiling in scopes(spec)),
+            entries=tuple(
+                (compile_selector(each.selector), each) for each in entries(spec, checks)
+            ),
+            named=frozenset(_named(spec.namespace_selector)),
+        )
+
+    def ceiling(self, namespace: str, labels: Labels, system: frozenset[str]) -> Mode | None:
+        """Return the ceiling in a namespace, or None where the policy does not select it.
+
+        System namespaces are outside every policy that does not name them, and never refused.
+        """
+        ceilings = [ceiling for matches, ceiling in self.scopes if matches(labels)]
+        # An override alone never selects: its scope lies within the first.
+        if not ceilings:
+            return None
+        if namespace in system:
+            return min(max(ceilings), Mode.WARN) if namespace in self.named else None
+        return max(ceilings)
+
+
+def _named(selector: LabelSelector) -> Iterable[str]:
+    if NAME_LABEL in selector.match_labels:
+        yield selector.match_labels[NAME_LABEL]
+    for term in selector.match_expressions:
+        if term.key == NAME_LABEL and term.operator is Operator.IN:
+            yield from term.values
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """A policy where it applies: its ceiling there, and the paths of the entries that count it.
+
+    Several entries may be called for one object, and each call judges by all policies. Findings are
+    counted by one of them: the Fail one where there is one.
+    """
+
+    policy: CompiledPolicy
+    ceiling: Mode
+    pods_counted_by: str | None
+    templates_counted_by: str | None
+
+
+def apply(
+    policies: Iterable[CompiledPolicy],
+    namespace: str,
+    labels: Labels,
+    system: frozenset[str],
+    path: str = "",
+) -> tuple[Applied, ...]:
+    """Return the policies that apply in a namespace, by name.
+
+    A call of the entry at `path` proves that the API server matched that entry's selector, whatever
+    `labels` we have seen last: its policies apply, under Enforce where the entry is a Fail one.
+    """
+    applied: list[Applied] = []
+    for policy in sorted(policies, key=lambda each: each.name):
+        ceiling = policy.ceiling(namespace, labels, system)
+        for _, entry in policy.entries:
+            if entry.path == path:
+                proven = Mode.ENFORCE if entry.fail else policy.scopes[0][1]
+                ceiling = max(ceiling or proven, proven)
+        if ceiling is not None:
+            applied.append(
+                Applied(
+                    policy,
+                    ceiling,
+                    _counter(policy, labels, path, is_pod=True),
+                    _counter(policy, labels, path, is_pod=False),
+                )
+            )
+    return tuple(applied)
+
+
+def _counter(policy: CompiledPolicy, labels: Labels, path: str, *, is_pod: bool) -> str | None:
+    paths = (
+        (not entry.fail, entry.path)
+        for matches, entry in policy.entries
+        if entry.takes(is_pod=is_pod) and (entry.path == path or matches(labels))
+    )
+    return min(paths, default=(True, None))[1]

@@ -1,0 +1,54 @@
+"""From findings to an answer: what each finding leads to, given the policy's modes and ceilings."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from revet.core.check import Finding, Mode
+from revet.core.compiled_policy import Applied
+from revet.core.engine import evaluate
+from revet.core.model.pod import Pod
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """A finding under one policy, with the mode in which it stands there."""
+
+    applied: Applied
+    finding: Finding
+    mode: Mode
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """All verdicts of all policies on one object, in the order of policies and catalog."""
+
+    verdicts: tuple[Verdict, ...] = ()
+
+    @property
+    def allowed(self) -> bool:
+        """Whether nothing refuses the object."""
+        return not any(verdict.mode is Mode.ENFORCE for verdict in self.verdicts)
+
+    def in_mode(self, mode: Mode) -> list[Verdict]:
+        """Return the verdicts that stand in `mode`."""
+        return [verdict for verdict in self.verdicts if verdict.mode is mode]
+
+
+def decide(pod: Pod, applied: Iterable[Applied], *, is_pod: bool, at_most: Mode) -> Decision:
+    """Judge a pod, or a template as the pod it would become, by every policy that applies.
+
+    `at_most` is the ceiling of the place that asks: a Pod that a node mirrors is only reported.
+    """
+    verdicts: list[Verdict] = []
+    for each in applied:
+        policy = each.policy
+        if not policy.selects_pod(pod.labels):
+            continue
+        findings = evaluate(pod, policy.checks)
+        if findings:
+            ceiling = min(each.ceiling, at_most, Mode.ENFORCE if is_pod else policy.templates)
+            verdicts += (
+                Verdict(each, finding, min(policy.modes[finding.control], ceiling))
+                for finding in findings
+            )
+    return Decision(tuple(verdicts))

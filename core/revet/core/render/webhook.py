@@ -1,0 +1,205 @@
+"""The webhook configurations, made from all policies: one entry per selector, none cluster-wide.
+
+https://kubernetes.io/docs/reference/access-authn-authz/extensible-admission-controllers/
+"""
+
+from base64 import b64encode
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from revet.core.compiled_policy import NAME_LABEL, CompiledPolicy
+from revet.core.entry import Entry
+from revet.core.model.selector import LabelSelector, Operator, Requirement
+
+#: Namespaces that no Fail entry ever selects; the chart adds those of CNI and CSI.
+SYSTEM_NAMESPACES: Final = ("kube-node-lease", "kube-public", "kube-system")
+BREAK_GLASS_LABEL: Final = "revet.dev/break-glass"
+MANAGED_BY: Final = {"app.kubernetes.io/managed-by": "revet"}
+NAME: Final = "revet"
+
+FAIL_TIMEOUT_S: Final = 5
+IGNORE_TIMEOUT_S: Final = 2
+
+# Lets through the updates that leave the pod spec or template as it was, so that scaling down, Job
+# completion, labels and deletes work while we are dead. `has` is needed: an expression error under
+# Fail is a refusal, even while we are alive.
+UNCHANGED: Final = (
+    "!(request.kind.kind in ['Pod','ReplicationController','ReplicaSet','Deployment','StatefulSet',"
+    "'DaemonSet','Job','CronJob','PodTemplate']) || request.operation != 'UPDATE' || "
+    "has(request.subResource) && request.subResource != '' || "
+    "(request.kind.kind == 'Pod' ? object.spec != oldObject.spec : "
+    "request.kind.kind == 'CronJob' ? object.spec.jobTemplate != oldObject.spec.jobTemplate : "
+    "request.kind.kind == 'PodTemplate' ? object.template != oldObject.template : "
+    "object.spec.template != oldObject.spec.template)"
+)
+# The API server's own writes (its bootstrap objects) must not wait for us.
+NOT_API_SERVER: Final = "request.userInfo.username != 'system:apiserver'"
+
+_POD_RULES: Final = (
+    {
+        "apiGroups": [""],
+        "apiVersions": ["v1"],
+        "operations": ["CREATE", "UPDATE"],
+        "resources": ["pods"],
+        "scope": "Namespaced",
+    },
+    {
+        "apiGroups": [""],
+        "apiVersions": ["v1"],
+        "operations": ["UPDATE"],
+        "resources": ["pods/ephemeralcontainers", "pods/resize"],
+        "scope": "Namespaced",
+    },
+)
+_TEMPLATE_RULES: Final = (
+    ("", ("podtemplates", "replicationcontrollers")),
+    ("apps", ("daemonsets", "deployments", "replicasets", "statefulsets")),
+    ("batch", ("cronjobs", "jobs")),
+)
+
+Manifest = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Backend:
+    """Where the API server finds the webhook, and the CA (PEM) that it trusts there.
+
+    Either `url`, such as https://127.0.0.1:9443, or a Service of that name and namespace.
+    """
+
+    ca_pem: bytes
+    url: str = ""
+    service: str = "revet-webhook"
+    namespace: str = "revet-system"
+
+    def client_config(self, path: str) -> Manifest:
+        """Return the clientConfig that calls `path`."""
+        bundle = b64encode(self.ca_pem).decode()
+        if self.url:
+            return {"caBundle": bundle, "url": self.url + path}
+        service = {"name": self.service, "namespace": self.namespace, "path": path, "port": 443}
+        return {"caBundle": bundle, "service": service}
+
+
+def webhook_configurations(
+    policies: Iterable[CompiledPolicy], backend: Backend, excluded: Iterable[str]
+) -> list[Manifest]:
+    """Return the configurations for all `policies`; one without entries is left out.
+
+    `excluded` names the namespaces beside SYSTEM_NAMESPACES that are outside: our own, CNI, CSI.
+    """
+    system = tuple(sorted({*SYSTEM_NAMESPACES, *excluded}))
+    merged = _merge(policies)
+    validating = [_validating(entry, named, backend, system) for entry, named in merged]
+    mutating = [_mutating(entry, backend, system) for entry, _ in merged if entry.patches]
+    return [
+        {
+            "apiVersion": "admissionregistration.k8s.io/v1",
+            "kind": kind,
+            "metadata": {"name": NAME, "labels": dict(MANAGED_BY)},
+            "webhooks": entries,
+        }
+        for kind, entries in (
+            (
+                "ValidatingWebhookConfiguration",
+                [entry for entry in validating if entry["rules"]],
+            ),
+            ("MutatingWebhookConfiguration", mutating),
+        )
+        if entries
+    ]
+
+
+def _merge(policies: Iterable[CompiledPolicy]) -> list[tuple[Entry, frozenset[str]]]:
+    """Join the entries of policies with the same selector, in an order that never moves."""
+    merged: dict[str, tuple[Entry, frozenset[str]]] = {}
+    for policy in policies:
+        for _, entry in policy.entries:
+            known, named = merged.get(entry.path, (entry, frozenset[str]()))
+            joined = replace(
+                known,
+                pods=known.pods or entry.pods,
+                templates=known.templates or entry.templates,
+                patches=known.patches or entry.patches,
+            )
+            merged[entry.path] = (joined, named | policy.named)
+    return [merged[path] for path in sorted(merged)]
+
+
+def _validating(
+    entry: Entry, named: frozenset[str], backend: Backend, system: tuple[str, ...]
+) -> Manifest:
+    conditions = [{"name": "changes-the-pod", "expression": UNCHANGED}]
+    if not entry.fail:
+        conditions.append({"name": "not-the-api-server", "expression": NOT_API_SERVER})
+        # Named one by one, a system namespace may be watched.
+        system = tuple(name for name in system if name not in named)
+    return {
+        "name": f"{'enforce' if entry.fail else 'audit'}-{entry.hash}.revet.dev",
+        "admissionReviewVersions": ["v1"],
+        "clientConfig": backend.client_config(entry.path),
+        "failurePolicy": "Fail" if entry.fail else "Ignore",
+        "matchConditions": conditions,
+        "matchPolicy": "Equivalent",
+        "namespaceSelector": _selector(entry, system),
+        "objectSelector": {},
+        "rules": _rules(entry),
+        "sideEffects": "NoneOnDryRun",
+        "timeoutSeconds": FAIL_TIMEOUT_S if entry.fail else IGNORE_TIMEOUT_S,
+    }
+
+
+def _mutating(entry: Entry, backend: Backend, system: tuple[str, ...]) -> Manifest:
+    return {
+        "name": f"patch-{entry.hash}.revet.dev",
+        "admissionReviewVersions": ["v1"],
+        "clientConfig": backend.client_config(f"/mutate/{entry.hash}"),
+        "failurePolicy": "Fail",
+        "matchPolicy": "Equivalent",
+        "namespaceSelector": _selector(entry, system),
+        "objectSelector": {},
+        "reinvocationPolicy": "IfNeeded",
+        "rules": [{**_POD_RULES[0], "operations": ["CREATE"]}],
+        "sideEffects": "NoneOnDryRun",
+        "timeoutSeconds": FAIL_TIMEOUT_S,
+    }
+
+
+def _selector(entry: Entry, system: tuple[str, ...]) -> Manifest:
+    exclusions: list[Requirement] = []
+    if system:
+        exclusions.append(Requirement(key=NAME_LABEL, operator=Operator.NOT_IN, values=system))
+    if entry.fail:
+        # So that break-glass works while all of our pods are dead.
+        exclusions.append(Requirement(key=BREAK_GLASS_LABEL, operator=Operator.DOES_NOT_EXIST))
+    return _manifest(entry.selector, exclusions)
+
+
+def _manifest(selector: LabelSelector, exclusions: list[Requirement]) -> Manifest:
+    expressions = [
+        {"key": each.key, "operator": each.operator.value}
+        | ({"values": list(each.values)} if each.values else {})
+        for each in (*selector.match_expressions, *exclusions)
+    ]
+    labels: Mapping[str, str] = selector.match_labels
+    manifest: Manifest = {"matchExpressions": expressions}
+    if labels:
+        manifest["matchLabels"] = dict(labels)
+    return manifest
+
+
+def _rules(entry: Entry) -> list[Manifest]:
+    rules: list[Manifest] = [dict(rule) for rule in _POD_RULES] if entry.pods else []
+    if entry.templates:
+        rules += (
+            {
+                "apiGroups": [group],
+                "apiVersions": ["v1"],
+                "operations": ["CREATE", "UPDATE"],
+                "resources": list(resources),
+                "scope": "Namespaced",
+            }
+            for group, resources in _TEMPLATE_RULES
+        )
+    return rules
