@@ -37,7 +37,8 @@ class ControlPlane:
         port: int | None = None,
     ) -> None:
         self.tools = tools or build_tools()
-        self.folder = Path(tempfile.mkdtemp(prefix="revet-e2e-"))
+        # Resolved, as it is how a pid is known to be ours, and `down` may be given another way to it.
+        self.folder = Path(tempfile.mkdtemp(prefix="revet-e2e-")).resolve()
         self.pki = self.folder / "pki"
         for name in ("logs", "pids", "pki", "etcd"):
             (self.folder / name).mkdir()
@@ -123,8 +124,9 @@ class ControlPlane:
 
     def is_ready(self) -> bool:
         """Ask the API server's /readyz."""
+        # A short time-out: on a port that was taken, something else may listen and say nothing.
         connection = http.client.HTTPSConnection(
-            "127.0.0.1", self.port, timeout=5, context=self._tls
+            "127.0.0.1", self.port, timeout=2, context=self._tls
         )
         try:
             connection.request("GET", "/readyz")
