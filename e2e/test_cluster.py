@@ -16,7 +16,7 @@ import pytest
 from e2e.cluster.build import module_version
 from e2e.cluster.controlplane import ControlPlane
 from e2e.cluster.process import ClusterError
-from e2e.cluster.target import Cluster, choose_target
+from e2e.cluster.target import Cluster, choose_target, open_cluster
 
 _VERSION = "v1.36.3"
 
@@ -216,6 +216,28 @@ def test_a_wrong_choice_of_cluster_is_told(environ: dict[str, str], message: str
     with pytest.raises(ClusterError) as raised:
         choose_target(environ)
     assert str(raised.value) == message
+
+
+def test_any_other_cluster_is_used_by_its_kubeconfig(control_plane: ControlPlane) -> None:
+    environ = {"REVET_E2E_CLUSTER": "kubeconfig", "KUBECONFIG": str(control_plane.kubeconfig)}
+    with open_cluster(environ) as other:
+        assert other.control_plane is None
+        assert other.kubeconfig != control_plane.kubeconfig
+        name = other.create_namespace({"made": "there"})
+        found = control_plane.kubectl("get", "namespace", "-l=made=there", "-o=name").stdout
+        assert found.strip() == f"namespace/{name}"
+        other.delete_namespace(name)
+
+
+def test_a_kubeconfig_that_is_none_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "config"
+    path.write_text("not a kubeconfig")
+    environ = {"REVET_E2E_CLUSTER": "kubeconfig", "KUBECONFIG": str(path)}
+    with (
+        pytest.raises(ClusterError, match=r"KUBECONFIG=.*config can't be used"),
+        open_cluster(environ),
+    ):
+        pass
 
 
 def test_local_is_the_default() -> None:

@@ -37,7 +37,7 @@ class ControlPlane:
         port: int | None = None,
     ) -> None:
         self.tools = tools or build_tools()
-        # Resolved, as it is how a pid is known to be ours, and `down` may be given another way to it.
+        # Resolved: a pid is known to be ours by this path, and `down` may get another way to it.
         self.folder = Path(tempfile.mkdtemp(prefix="revet-e2e-")).resolve()
         self.pki = self.folder / "pki"
         for name in ("logs", "pids", "pki", "etcd"):

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
 
-from e2e.cluster.build import Tools, build_tool, build_tools
+from e2e.cluster.build import build_tool, build_tools
 from e2e.cluster.controlplane import ControlPlane
 from e2e.cluster.kubectl import Kubectl, Manifests
 from e2e.cluster.process import ClusterError
@@ -111,9 +111,10 @@ def choose_target(environ: Mapping[str, str]) -> str:
     return target
 
 
-def prepare(environ: Mapping[str, str]) -> Tools | None:
+def prepare(environ: Mapping[str, str]) -> None:
     """Build what the wanted cluster needs; it takes minutes the first time."""
-    return build_tools() if choose_target(environ) == "local" else None
+    if choose_target(environ) == "local":
+        build_tools()
 
 
 @contextmanager
