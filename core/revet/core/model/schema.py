@@ -35,13 +35,22 @@ class Rule(NamedTuple):
     message: str
     field: str = ""  # the alias of the field that is to blame; empty: the object itself
 
-    def render_cel_message(self) -> str:
-        """Write the message as a CEL expression; empty where it names no field."""
-        parts = list(Formatter().parse(self.message))
-        if all(name is None for _, name, _, _ in parts):
-            return ""
-        texts = ([f"'{text}'"] + ([f"self.{name}"] if name else []) for text, name, _, _ in parts)
-        return " + ".join(part for text in texts for part in text if part != "''")
+    def render(self) -> dict[str, str]:
+        """Write the rule as an item of x-kubernetes-validations."""
+        rendered = {"rule": self.cel, "message": self.message}
+        if self.field:
+            rendered["fieldPath"] = f".{self.field}"
+        if any(name for _, name, _, _ in Formatter().parse(self.message)):
+            rendered["messageExpression"] = self._render_message()
+            del rendered["message"]
+        return rendered
+
+    def _render_message(self) -> str:
+        parts: list[str] = []
+        for text, name, _, _ in Formatter().parse(self.message):
+            parts += ["'" + text.replace("'", r"\'") + "'"] if text else []
+            parts += [f"self.{name}"] if name else []
+        return " + ".join(parts)
 
 
 M = TypeVar("M", bound="Model")
@@ -58,6 +67,12 @@ def rule(cel: str, message: str, field: str = "") -> Callable[[Holds[M]], Holds[
     return mark
 
 
+def _add_rules(schema: dict[str, Any], model: type["Model"]) -> None:
+    rules = [each.render() for each, _ in model.list_rules()]
+    if rules:
+        schema["x-kubernetes-validations"] = rules
+
+
 class Model(BaseModel):
     """A part of the HardeningPolicy: frozen, strict, camelCase outside and snake_case inside."""
 
@@ -65,6 +80,7 @@ class Model(BaseModel):
         alias_generator=to_camel,
         extra="forbid",
         frozen=True,
+        json_schema_extra=_add_rules,
         strict=True,
         use_attribute_docstrings=True,
         validate_by_alias=True,
