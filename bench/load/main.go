@@ -36,6 +36,9 @@ type template struct {
 }
 
 func (t template) fill(uid string) []byte {
+	if t.expect == nil {
+		return t.before
+	}
 	return slices.Concat(t.before, []byte(uid), t.after)
 }
 

@@ -1,0 +1,1 @@
+"""Measures our webhook beside Go ones, on one machine in the same minutes: `python -m bench`."""

@@ -1,0 +1,143 @@
+"""Measures what webhooks cost a real API server: Pod CREATE with dryRun=All, round by round."""
+
+import re
+import time
+from base64 import b64encode
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from bench.figures import Figure, median_ratio
+from bench.progress import Progress
+from bench.servers import Site
+from bench.traffic import Target, Traffic, TrafficError, send
+
+CONNECTIONS = 32
+LABEL = "revet.dev/bench"
+_DEADLINE_S = 60.0
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A namespace, and the webhooks that the API server calls for its pods, by their names."""
+
+    name: str
+    namespace: str
+    webhooks: Sequence[str] = ()
+
+
+Rounds = Mapping[str, Sequence[Traffic]]
+
+
+def measure(
+    site: Site, variants: Sequence[Variant], body: Path, rounds: int, seconds: float
+) -> Rounds:
+    """Create pods in each namespace in turn, the first one last in the next round."""
+    for variant in variants:
+        _wait_until_called(site, variant, body.read_text())
+    results: dict[str, list[Traffic]] = {each.name: [] for each in variants}
+    with Progress("the API server", rounds * len(variants)) as progress:
+        for number in range(rounds):
+            first = number % len(variants)
+            for variant in (*variants[first:], *variants[:first]):
+                progress.step(variant.name)
+                results[variant.name].append(_measure_once(site, variant, body, seconds))
+    return results
+
+
+def summarize(results: Rounds) -> list[Figure]:
+    """Take each variant's medians."""
+    figures = []
+    for name, each in results.items():
+        figures += [
+            Figure(f"apiserver_{name}_rate", median(traffic.rate for traffic in each), "1/s"),
+            Figure(f"apiserver_{name}_p50", median(traffic.p50_ms for traffic in each), "ms"),
+            Figure(f"apiserver_{name}_p99", median(traffic.p99_ms for traffic in each), "ms"),
+        ]
+    return figures
+
+
+def rate_ratio(results: Rounds, ours: str, reference: str) -> float:
+    """Compare rates, round by round."""
+    return median_ratio(
+        [traffic.rate for traffic in results[ours]],
+        [traffic.rate for traffic in results[reference]],
+    )
+
+
+def render_webhook(site: Site, name: str, url: str, label: str) -> dict[str, Any]:
+    """Render the configuration of a webhook for pods in the namespaces with this LABEL."""
+    pods = {
+        "apiGroups": [""],
+        "apiVersions": ["v1"],
+        "operations": ["CREATE"],
+        "resources": ["pods"],
+        "scope": "Namespaced",
+    }
+    entry = {
+        "name": name,
+        "admissionReviewVersions": ["v1"],
+        "clientConfig": {"url": url, "caBundle": b64encode(site.plane.ca_pem).decode()},
+        "failurePolicy": "Fail",
+        "namespaceSelector": {"matchLabels": {LABEL: label}},
+        "rules": [pods],
+        "sideEffects": "None",
+        "timeoutSeconds": 5,
+    }
+    return {
+        "apiVersion": "admissionregistration.k8s.io/v1",
+        "kind": "ValidatingWebhookConfiguration",
+        "metadata": {"name": name},
+        "webhooks": [entry],
+    }
+
+
+def _measure_once(site: Site, variant: Variant, body: Path, seconds: float) -> Traffic:
+    target = Target(
+        url=f"{site.plane.url}/api/v1/namespaces/{variant.namespace}/pods?dryRun=All",
+        body=body,
+        authority=site.authority,
+        status=201,
+        certificate=site.plane.pki / "admin.crt",
+        key=site.plane.pki / "admin.key",
+    )
+    before = _count_calls(site)
+    traffic = send(target, connections=CONNECTIONS, seconds=seconds)
+    called = _count_calls(site) - before
+    # A webhook that was not called would look fast.
+    expected = set(variant.webhooks)
+    if set(called) != expected or any(called[name] < traffic.requests for name in expected):
+        wanted = f"{traffic.requests} calls of each of {sorted(expected)}"
+        raise TrafficError(f"{variant.name}: want {wanted}, the API server made {dict(called)}")
+    return traffic
+
+
+def _wait_until_called(site: Site, variant: Variant, pod: str) -> None:
+    """Create pods until the API server, which watches configurations, knows all webhooks."""
+    deadline = time.monotonic() + _DEADLINE_S
+    before = _count_calls(site)
+    create = ("create", "--dry-run=server", f"--namespace={variant.namespace}", "--filename=-")
+    while True:
+        site.plane.kubectl(*create, input=pod)
+        missing = set(variant.webhooks) - set(_count_calls(site) - before)
+        if not missing:
+            return
+        if time.monotonic() > deadline:
+            raise TrafficError(
+                f"the API server has not called {sorted(missing)} for {variant.namespace} "
+                f"in {_DEADLINE_S:.0f} s"
+            )
+
+
+def _count_calls(site: Site) -> Counter[str]:
+    """Read how often the API server has called each webhook and got an answer."""
+    text = site.plane.kubectl("get", "--raw=/metrics").stdout
+    calls: Counter[str] = Counter()
+    for line in re.findall(r"^apiserver_admission_webhook_request_total\{.*$", text, re.MULTILINE):
+        labels = dict(re.findall(r'(\w+)="([^"]*)"', line))
+        if labels["code"] == "200":
+            calls[labels["name"]] += int(float(line.rpartition(" ")[2]))
+    return calls
