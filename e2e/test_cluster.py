@@ -101,6 +101,8 @@ def test_a_restarted_api_server_is_the_same_one(own_plane: ControlPlane) -> None
     url = own_plane.url
     own_plane.stop_apiserver()
     assert not own_plane.is_ready()
+    with pytest.raises(ClusterError, match="unknown flag: --no-such-flag"):
+        own_plane.start_apiserver(["--no-such-flag"])
     own_plane.start_apiserver(["--enable-admission-plugins=AlwaysPullImages"])
     assert own_plane.url == url
     names = own_plane.kubectl("get", "namespace", "-l=kept=yes", "-o=name").stdout

