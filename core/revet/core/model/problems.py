@@ -14,7 +14,13 @@ _LONGEST_VALUE = 80
 
 def describe(error: ValidationError, model: type[BaseModel]) -> str:
     """Write one line for each problem of a document of that model."""
-    return "\n".join(_describe(each, model) for each in error.errors(include_url=False))
+    errors = error.errors(include_url=False)
+    return "\n".join(_describe(each, model) for each in errors if not _is_echo(each))
+
+
+def _is_echo(error: ErrorDetails) -> bool:
+    """Tell whether a list is called too short only because its items were refused already."""
+    return error["type"] == "too_short" and len(error["input"]) >= error["ctx"]["min_length"]
 
 
 def _describe(error: ErrorDetails, model: type[BaseModel]) -> str:
@@ -36,6 +42,8 @@ def _word(error: ErrorDetails, model: type[BaseModel]) -> str:
         case "extra_forbidden":
             fields = _find_model(model, error["loc"][:-1]).model_fields.values()
             return "unknown field, must be one of " + ", ".join(str(each.alias) for each in fields)
+        case "expects":
+            return f"{refusal}be {message}"
         case "enum" | "literal_error":
             # "'Audit' or 'Warn'" for one, "<Mode.AUDIT: 'Audit'> or ..." for the other
             return f"{refusal}be one of " + ", ".join(re.findall("'([^']*)'", context["expected"]))

@@ -170,9 +170,8 @@ class Expects:
     def _check(self, value: object, check: ValidatorFunctionWrapHandler) -> object:
         try:
             return check(value)
-        except ValidationError:
-            refuse("value", [problem(f"is not allowed, must be {self.text}", value)])
-            raise
+        except ValidationError as error:
+            raise PydanticCustomError("expects", "{text}", {"text": self.text}) from error
 
 
 Duration = Annotated[

@@ -17,7 +17,7 @@ Labels = Mapping[str, str]
 _NAME = r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?"
 _PREFIX = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*"
 _KEY = rf"^({_PREFIX}/)?{_NAME}$"
-_LONGEST_PREFIX = 253
+_LONGEST_PREFIX = 253  # a pattern can't count across its parts
 _LONGEST_KEY = _LONGEST_PREFIX + len("/") + 63
 
 Key = Annotated[str, Field(min_length=1, max_length=_LONGEST_KEY, pattern=_KEY)]
@@ -46,6 +46,15 @@ class Requirement(Model):
     """The values to compare with: at least one for In and NotIn, none for the others."""
 
     @rule(
+        f"self.key.indexOf('/') <= {_LONGEST_PREFIX}",
+        f"the prefix must have at most {_LONGEST_PREFIX} characters",
+        "key",
+    )
+    def has_short_prefix(self) -> bool:
+        """Tell whether the part before the slash is no longer than a domain name."""
+        return self.key.find("/") <= _LONGEST_PREFIX
+
+    @rule(
         "(self.operator in ['In', 'NotIn']) == (has(self.values) && size(self.values) > 0)",
         "In and NotIn need at least one value, Exists and DoesNotExist take none",
         "values",
@@ -64,13 +73,16 @@ class LabelSelector(Model):
     """Further requirements."""
 
     @rule(
-        f"!has(self.matchLabels) || self.matchLabels.all(k, k.matches(r'{_KEY}'))",
-        "each key must be a label key: [prefix/]name, the name of at most 63 characters",
+        "!has(self.matchLabels) || self.matchLabels.all(k,"
+        f" k.indexOf('/') <= {_LONGEST_PREFIX} && k.matches(r'{_KEY}'))",
+        "each key must be a label key: [prefix/]name, the prefix of at most 253 characters,"
+        " the name of at most 63",
         "matchLabels",
     )
     def has_label_keys(self) -> bool:
         """Tell whether the API server would take each key as a label's."""
-        return all(re.fullmatch(_KEY, key) for key in self.match_labels)
+        keys = self.match_labels
+        return all(key.find("/") <= _LONGEST_PREFIX and re.fullmatch(_KEY, key) for key in keys)
 
 
 def compile_selector(selector: LabelSelector) -> Callable[[Labels], bool]:

@@ -1,0 +1,180 @@
+"""The Kubernetes API: configuration and requests through kubernetes.aio, JSON left as bytes.
+
+Apart from the client's models: what we read goes straight into our own frozen shapes.
+"""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any, Final
+from urllib.parse import urlencode
+
+import aiohttp
+import msgspec
+from kubernetes.aio import config
+from kubernetes.aio.client.api_client import ApiClient
+from kubernetes.aio.client.configuration import Configuration
+
+from revet.core.errors import Error
+
+_PAGE: Final = 500
+_METADATA_ONLY: Final = "application/json;as=PartialObjectMetadata{};g=meta.k8s.io;v=v1"
+_REQUEST_S: Final = 30.0
+
+
+class KubeError(Error):
+    """The API server did not answer, or refused; `status` is 0 where there was no answer."""
+
+    def __init__(self, message: str, status: int = 0) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+@dataclass(frozen=True, slots=True)
+class Collection:
+    """A kind of object in all namespaces, such as `/api/v1/namespaces`."""
+
+    path: str
+    metadata_only: bool = False
+
+    def accept(self, suffix: str = "") -> str:
+        """Return the Accept header: with metadata only, where that is enough."""
+        return _METADATA_ONLY.format(suffix) if self.metadata_only else "application/json"
+
+
+class _ListMeta(msgspec.Struct, rename="camel"):
+    resource_version: str = ""
+    continue_: str = msgspec.field(name="continue", default="")
+
+
+class _List(msgspec.Struct):
+    metadata: _ListMeta
+    items: list[msgspec.Raw] | None = None
+
+
+class WatchEvent(msgspec.Struct):
+    """A line of a watch: ADDED, MODIFIED, DELETED, BOOKMARK or ERROR, and the object."""
+
+    type: str
+    object: msgspec.Raw = msgspec.Raw(b"null")
+
+
+class Kube:
+    """A connection to one API server. Make it with `connect`."""
+
+    def __init__(self, client: ApiClient) -> None:
+        self._client = client
+
+    async def list(self, collection: Collection) -> tuple[list[bytes], str]:
+        """Return every object, paged, and the resourceVersion to watch from.
+
+        Raises:
+            KubeError: no answer, or a refusal.
+
+        """
+        objects: list[bytes] = []
+        query = {"limit": str(_PAGE)}
+        while True:
+            data = await self.request(
+                "GET", collection.path, query, accept=collection.accept("List")
+            )
+            page = msgspec.json.decode(data, type=_List)
+            # A Raw is a view of the whole page; copies let the page go.
+            objects += (bytes(item) for item in page.items or ())
+            if not page.metadata.continue_:
+                return objects, page.metadata.resource_version
+            query["continue"] = page.metadata.continue_
+
+    async def watch(
+        self, collection: Collection, version: str, silence_s: float
+    ) -> AsyncIterator[WatchEvent]:
+        """Yield what happens after `version`, until the server ends the watch.
+
+        The server sends a bookmark about every minute; a silence of `silence_s` seconds counts as a
+        broken connection.
+
+        Raises:
+            KubeError: the connection broke, was silent, or was refused.
+
+        """
+        query = {"watch": "1", "allowWatchBookmarks": "true", "resourceVersion": version}
+        timeout = aiohttp.ClientTimeout(total=None, sock_connect=_REQUEST_S, sock_read=silence_s)
+        async with self._response(
+            "GET", collection.path, query, collection.accept(), None, timeout
+        ) as response:
+            await _raise_for_status(response, collection.path)
+            async for line in response.content:
+                yield msgspec.json.decode(line, type=WatchEvent)
+
+    async def request(
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, str] | None = None,
+        *,
+        body: Mapping[str, Any] | None = None,
+        accept: str = "application/json",
+    ) -> bytes:
+        """Send one request and return the answer's body.
+
+        Raises:
+            KubeError: no answer in 30 s, or a status that is no success.
+
+        """
+        timeout = aiohttp.ClientTimeout(total=_REQUEST_S)
+        async with self._response(method, path, query or {}, accept, body, timeout) as response:
+            await _raise_for_status(response, path)
+            return await response.read()
+
+    @asynccontextmanager
+    async def _response(
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, str],
+        accept: str,
+        body: Mapping[str, Any] | None,
+        timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109 -- aiohttp's own type, with its parts
+    ) -> AsyncIterator[aiohttp.ClientResponse]:
+        headers = {"Accept": accept, "Content-Type": "application/json"}
+        await self._client.update_params_for_auth(
+            headers, [], ["BearerToken"], path, method, body, request_auth=None
+        )
+        url = f"{self._client.configuration.host}{path}?{urlencode(query)}"
+        try:
+            answer = await self._client.rest_client.request(  # type: ignore[no-untyped-call] # generated
+                method, url, headers=headers, body=body, _request_timeout=timeout
+            )
+            async with answer.response as response:
+                yield response
+        except (aiohttp.ClientError, TimeoutError, OSError, msgspec.DecodeError) as error:
+            raise KubeError(f"{method} {path}: {str(error) or type(error).__name__}") from error
+
+
+async def _raise_for_status(response: aiohttp.ClientResponse, path: str) -> None:
+    if not response.ok:
+        text = (await response.text())[:500]
+        raise KubeError(f"{path}: {response.status} {text}", response.status)
+
+
+@asynccontextmanager
+async def connect(kubeconfig: str | None) -> AsyncIterator[Kube]:
+    """Connect with a kubeconfig file, or as the pod's ServiceAccount where there is none.
+
+    Raises:
+        KubeError: the configuration can't be read.
+
+    """
+    configuration = Configuration()
+    try:
+        if kubeconfig is not None:
+            await config.load_kube_config(  # type: ignore[no-untyped-call] # not typed upstream
+                kubeconfig, client_configuration=configuration
+            )
+        else:
+            config.load_incluster_config(configuration)  # type: ignore[no-untyped-call] # as above
+    except (config.ConfigException, OSError) as error:
+        source = kubeconfig or "the pod's ServiceAccount (no --kubeconfig was given)"
+        raise KubeError(f"can't read the configuration from {source}: {error}") from error
+    async with ApiClient(configuration) as client:
+        yield Kube(client)

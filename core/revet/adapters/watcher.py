@@ -1,0 +1,124 @@
+"""Keeps a copy of a collection: lists it, watches it, lists again when the watch has lost track."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Final, Protocol
+
+import msgspec
+
+from revet.adapters.kube import Collection, Kube, KubeError, WatchEvent
+
+_BACKOFF_S: Final = (0.2, 0.5, 1.0, 2.0, 5.0)
+#: Bookmarks come about once a minute; three in two minutes may be late, not all.
+_SILENCE_S: Final = 90.0
+
+
+class _Meta(msgspec.Struct, rename="camel"):
+    resource_version: str = ""
+
+
+class _Object(msgspec.Struct):
+    metadata: _Meta
+
+
+class Copy(Protocol):
+    """What a watcher feeds; each object comes as its JSON."""
+
+    def replace(self, objects: Sequence[bytes]) -> None:
+        """Take these objects for all there are."""
+
+    def put(self, data: bytes) -> None:
+        """Take an object that is new or has changed."""
+
+    def drop(self, data: bytes) -> None:
+        """Forget an object that was deleted."""
+
+
+@dataclass(slots=True)
+class Freshness:
+    """When a watch last heard of the API server, on the clock of the event loop."""
+
+    clock: Callable[[], float]
+    heard_at: float | None = None
+
+    def mark(self) -> None:
+        """Note that the API server has just been heard."""
+        self.heard_at = self.clock()
+
+    @property
+    def is_synced(self) -> bool:
+        """Whether everything was listed once."""
+        return self.heard_at is not None
+
+    @property
+    def age_s(self) -> float:
+        """Seconds since the API server was last heard; infinite before the first list."""
+        return float("inf") if self.heard_at is None else self.clock() - self.heard_at
+
+
+class _LostTrackError(Exception):
+    """The version that we watch from is too old; the collection must be listed again."""
+
+
+class Watcher:
+    """Feeds a Copy with a collection, for ever."""
+
+    def __init__(
+        self,
+        kube: Kube,
+        collection: Collection,
+        copy: Copy,
+        freshness: Freshness,
+        complain: Callable[[str], None],
+    ) -> None:
+        """Set up; `complain` is told of each failure, in words."""
+        self._kube = kube
+        self._collection = collection
+        self._copy = copy
+        self._freshness = freshness
+        self._complain = complain
+
+    async def run(self) -> None:
+        """List and watch until cancelled."""
+        failures = 0
+        version = ""
+        while True:
+            try:
+                version = await self._watch(version or await self._list())
+                failures = 0
+            except _LostTrackError:
+                version = ""
+            except KubeError as error:
+                if error.status == HTTPStatus.GONE:
+                    version = ""
+                self._complain(str(error))
+                failures += 1
+            # Also after an end in good order: a server that hangs up at once must not be hammered.
+            await asyncio.sleep(_BACKOFF_S[min(failures, len(_BACKOFF_S) - 1)])
+
+    async def _list(self) -> str:
+        objects, version = await self._kube.list(self._collection)
+        self._copy.replace(objects)
+        self._freshness.mark()
+        return version
+
+    async def _watch(self, version: str) -> str:
+        async for event in self._kube.watch(self._collection, version, _SILENCE_S):
+            self._freshness.mark()
+            version = self._take(event) or version
+        return version
+
+    def _take(self, event: WatchEvent) -> str:
+        data = bytes(event.object)
+        match event.type:
+            case "ADDED" | "MODIFIED":
+                self._copy.put(data)
+            case "DELETED":
+                self._copy.drop(data)
+            case "BOOKMARK":
+                pass
+            case _:  # ERROR: nearly always 410 Gone
+                raise _LostTrackError
+        return msgspec.json.decode(data, type=_Object).metadata.resource_version

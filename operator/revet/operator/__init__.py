@@ -1,0 +1,1 @@
+"""The operator: reconciles policies into objects of the cluster."""

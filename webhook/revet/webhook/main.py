@@ -1,0 +1,191 @@
+"""The process `revet-webhook`: reads its settings, wires its rooms together, serves, drains."""
+
+import asyncio
+import gc
+import logging
+import signal
+import sys
+import time
+from contextlib import AsyncExitStack
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+import uvloop
+from aiohttp import web
+
+from revet.adapters.events import EventRecorder
+from revet.adapters.kube import Kube, KubeError, connect
+from revet.adapters.watcher import Freshness, Watcher
+from revet.core.render.webhook import SYSTEM_NAMESPACES
+from revet.webhook.app import Gate, admission_app, health_app
+from revet.webhook.log import LibraryHandler, Log
+from revet.webhook.metrics import Metrics
+from revet.webhook.policies import NAMESPACES, POLICIES, Knowledge
+from revet.webhook.reviewer import Reviewer
+from revet.webhook.settings import Address, Settings, SettingsError
+from revet.webhook.tls import ServingCertificate
+
+_BAD_INPUT: Final = 2
+
+
+class Webhook:
+    """The rooms of the process, wired together."""
+
+    def __init__(self, settings: Settings, kube: Kube, log: Log) -> None:
+        """Build everything; nothing runs yet."""
+        clock = asyncio.get_running_loop().time
+        self._settings = settings
+        self._log = log
+        self._gate = Gate()
+        self._watches = {"policies": Freshness(clock), "namespaces": Freshness(clock)}
+        self.metrics = Metrics(self._cache_age_s, lambda: time.time() - self._cache_age_s())
+        knowledge = Knowledge(settings.system_namespaces, log.complain)
+        self._events = EventRecorder(kube, "revet-webhook", _now, clock, log.complain)
+        self._reviewer = Reviewer(knowledge, self.metrics, log, self._events, clock)
+        self._certificate = ServingCertificate(
+            settings.tls_cert, settings.tls_key, self._note_reload
+        )
+        self._watchers = [
+            Watcher(kube, collection, copy, freshness, log.complain)
+            for collection, copy, freshness in (
+                (POLICIES, knowledge.policies, self._watches["policies"]),
+                (NAMESPACES, knowledge.namespaces, self._watches["namespaces"]),
+            )
+        ]
+
+    async def serve(self, stop: asyncio.Event) -> None:
+        """Serve until `stop` is set, then drain."""
+        async with AsyncExitStack() as stack, asyncio.TaskGroup() as tasks:
+            background = [
+                tasks.create_task(work)
+                for work in (
+                    *(watcher.run() for watcher in self._watchers),
+                    self._events.run(),
+                    self._certificate.follow(),
+                )
+            ]
+            health = health_app(self.metrics, self.unready)
+            await self._listen(stack, health, self._settings.health, "health")
+            app = admission_app(self._reviewer, self.metrics, self._gate)
+            await self._listen(stack, app, self._settings.listen, "admission")
+            await stop.wait()
+            self._gate.draining = True
+            self._log.write("draining", seconds=self._settings.drain_s)
+            await asyncio.sleep(self._settings.drain_s)
+            await stack.aclose()
+            for task in background:
+                task.cancel()
+
+    async def _listen(
+        self, stack: AsyncExitStack, app: web.Application, address: Address, name: str
+    ) -> None:
+        tls = self._certificate.context if name == "admission" else None
+        runner = web.AppRunner(app, access_log=None, shutdown_timeout=5.0)
+        await runner.setup()
+        stack.push_async_callback(runner.cleanup)
+        site = web.TCPSite(
+            runner, address.host or None, address.port, ssl_context=tls, backlog=1024
+        )
+        await site.start()
+        for host, port, *_ in runner.addresses:
+            self._log.write("listening", server=name, host=host, port=port)
+
+    def unready(self) -> str | None:
+        """Return why the API server should not call this replica, None where it should."""
+        if self._gate.draining:
+            return "draining"
+        for name, freshness in self._watches.items():
+            if not freshness.is_synced:
+                return f"{name} are not listed yet"
+            if freshness.age_s > self._settings.stale_after_s:
+                return f"the watch of {name} has been silent for {freshness.age_s:.0f} s"
+        return None
+
+    def _cache_age_s(self) -> float:
+        return max(freshness.age_s for freshness in self._watches.values())
+
+    def _note_reload(self, problem: str | None) -> None:
+        self.metrics.certificate_reloads.labels("failed" if problem else "ok").inc()
+        if problem:
+            self._log.complain(problem)
+        else:
+            self._log.write("certificate-reloaded")
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+def _now_precise() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+async def run(settings: Settings) -> None:
+    """Run the webhook until SIGTERM or SIGINT."""
+    log = Log(sys.stdout.buffer, _now_precise)
+    logging.getLogger().addHandler(LibraryHandler(log))
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    async with connect(settings.kubeconfig) as kube:
+        webhook = Webhook(settings, kube, log)
+        # What stands now stands for good: the collector need not look through it again.
+        gc.collect()
+        gc.freeze()
+        await webhook.serve(stop)
+    log.write("stopped")
+
+
+def serve(
+    listen: Annotated[str, typer.Option(help="HOST:PORT for the API server (TLS).")] = ":9443",
+    health: Annotated[
+        str, typer.Option(help="HOST:PORT of /healthz, /readyz and /metrics.")
+    ] = ":8080",
+    tls_cert: Annotated[Path, typer.Option(help="PEM certificate chain; followed.")] = Path(
+        "/etc/revet/tls/tls.crt"
+    ),
+    tls_key: Annotated[Path, typer.Option(help="PEM key; followed.")] = Path(
+        "/etc/revet/tls/tls.key"
+    ),
+    kubeconfig: Annotated[
+        str | None, typer.Option(help="Default: the pod's ServiceAccount.")
+    ] = None,
+    namespace: Annotated[str, typer.Option(help="Revet's own namespace.")] = "revet-system",
+    system_namespace: Annotated[
+        list[str] | None,
+        typer.Option(help="Further namespaces outside every policy (CNI, CSI); repeatable."),
+    ] = None,
+    stale_after: Annotated[
+        float, typer.Option(min=1, help="Seconds of silence until not ready.")
+    ] = 120,
+    drain: Annotated[float, typer.Option(min=0, help="Seconds to serve on after SIGTERM.")] = 5,
+) -> None:
+    """Serve Revet's admission webhook."""
+    try:
+        settings = Settings(
+            listen=Address.parse(listen, "--listen"),
+            health=Address.parse(health, "--health"),
+            tls_cert=tls_cert,
+            tls_key=tls_key,
+            kubeconfig=kubeconfig,
+            system_namespaces=frozenset((*SYSTEM_NAMESPACES, namespace, *(system_namespace or ()))),
+            stale_after_s=stale_after,
+            drain_s=drain,
+        )
+        uvloop.run(run(settings))
+    except (SettingsError, KubeError, OSError) as error:
+        typer.echo(f"revet-webhook: {error}", err=True)
+        raise typer.Exit(_BAD_INPUT) from error
+
+
+def main() -> None:
+    """Run the command line."""
+    app = typer.Typer(add_completion=False, rich_markup_mode=None)
+    app.command()(serve)
+    app()
+
+
+if __name__ == "__main__":
+    main()

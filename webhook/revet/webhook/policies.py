@@ -1,0 +1,140 @@
+"""What the webhook knows: policies and namespaces, copied from watches into memory.
+
+A review calls nobody. It looks up here, and waits here for what has not arrived yet.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import Final
+
+import msgspec
+
+from revet.adapters.kube import Collection
+from revet.core.compiled_policy import Applied, CompiledPolicy, apply
+from revet.core.errors import PolicyError
+from revet.core.model.pod import ObjectMeta
+from revet.core.model.policy import parse_policy
+from revet.core.model.selector import Labels
+
+POLICIES: Final = Collection("/apis/revet.dev/v1alpha1/hardeningpolicies")
+NAMESPACES: Final = Collection("/api/v1/namespaces", metadata_only=True)
+
+
+class _Object(msgspec.Struct):
+    metadata: ObjectMeta
+
+
+def _metadata(data: bytes) -> ObjectMeta:
+    return msgspec.json.decode(data, type=_Object).metadata
+
+
+class PolicyCopy:
+    """The policies, compiled. A version that can't be read changes nothing that is served."""
+
+    def __init__(self, changed: Callable[[], None], complain: Callable[[str], None]) -> None:
+        """Start empty; `changed` is called after each change, `complain` told what is not valid."""
+        self._changed = changed
+        self._complain = complain
+        self.compiled: dict[str, CompiledPolicy] = {}
+        #: The names of those whose newest version can't be read.
+        self.refused: set[str] = set()
+
+    def replace(self, objects: Sequence[bytes]) -> None:
+        """Take these policies for all there are."""
+        names = {self._take(data) for data in objects}
+        self.compiled = {name: each for name, each in self.compiled.items() if name in names}
+        self.refused &= names
+        self._changed()
+
+    def put(self, data: bytes) -> None:
+        """Take a policy that is new or has changed."""
+        self._take(data)
+        self._changed()
+
+    def drop(self, data: bytes) -> None:
+        """Forget a policy."""
+        name = _metadata(data).name or ""
+        self.compiled.pop(name, None)
+        self.refused.discard(name)
+        self._changed()
+
+    def _take(self, data: bytes) -> str:
+        name = _metadata(data).name or ""
+        try:
+            self.compiled[name] = CompiledPolicy.of(parse_policy(data))
+            self.refused.discard(name)
+        except PolicyError as error:
+            self.refused.add(name)
+            self._complain(f"HardeningPolicy {name} is not valid, nothing changes: {error}")
+        return name
+
+
+class NamespaceCopy:
+    """The labels of every namespace, by name."""
+
+    def __init__(self, changed: Callable[[], None]) -> None:
+        """Start empty; `changed` is called after each change."""
+        self._changed = changed
+        self.labels: dict[str, Labels] = {}
+
+    def replace(self, objects: Sequence[bytes]) -> None:
+        """Take these namespaces for all there are."""
+        self.labels = {each.name or "": each.labels or {} for each in map(_metadata, objects)}
+        self._changed()
+
+    def put(self, data: bytes) -> None:
+        """Take a namespace that is new or has changed."""
+        metadata = _metadata(data)
+        labels = metadata.labels or {}
+        # Controllers touch namespaces all the time; only labels matter here.
+        if self.labels.get(metadata.name or "") != labels:
+            self.labels[metadata.name or ""] = labels
+            self._changed()
+
+    def drop(self, data: bytes) -> None:
+        """Forget a namespace."""
+        self.labels.pop(_metadata(data).name or "", None)
+        self._changed()
+
+
+class Knowledge:
+    """Policies and namespaces, with what follows from both kept ready for the next review."""
+
+    def __init__(self, system: frozenset[str], complain: Callable[[str], None]) -> None:
+        """Start empty; `system` are the namespaces outside every policy that does not name them."""
+        self._system = system
+        self._paths: frozenset[str] = frozenset()
+        self._applied: dict[tuple[str, str], tuple[Applied, ...]] = {}
+        self._news = asyncio.Event()
+        self.policies = PolicyCopy(self._forget, complain)
+        self.namespaces = NamespaceCopy(self._forget)
+
+    async def applied(
+        self, path: str, namespace: str, deadline: float
+    ) -> tuple[Applied, ...] | None:
+        """Return the policies that apply where the entry at `path` was called for `namespace`.
+
+        The call proves that entry and namespace exist. One not seen yet is waited for until
+        `deadline`, on the clock of the event loop; None says that it did not come.
+        """
+        known = self._applied.get((path, namespace))
+        if known is not None:
+            return known
+        while path not in self._paths or namespace not in self.namespaces.labels:
+            try:
+                async with asyncio.timeout_at(deadline):
+                    await self._news.wait()
+            except TimeoutError:
+                return None
+        labels = self.namespaces.labels[namespace]
+        known = apply(self.policies.compiled.values(), namespace, labels, self._system, path)
+        self._applied[path, namespace] = known
+        return known
+
+    def _forget(self) -> None:
+        self._applied.clear()
+        self._paths = frozenset(
+            entry.path for policy in self.policies.compiled.values() for _, entry in policy.entries
+        )
+        news, self._news = self._news, asyncio.Event()
+        news.set()

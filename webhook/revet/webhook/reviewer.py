@@ -1,0 +1,192 @@
+"""From a review to its answer: look up the policies, judge or patch, count, log."""
+
+from collections.abc import Callable
+from enum import Enum
+from traceback import format_exception
+
+from revet.adapters.events import Notice, Recorder
+from revet.core.admission import Request, judge, patch
+from revet.core.compiled_policy import Applied
+from revet.core.decide import Decision, Verdict
+from revet.core.errors import ManifestError
+from revet.core.message import audit, denial, warnings
+from revet.webhook.log import Log
+from revet.webhook.metrics import Metrics
+from revet.webhook.policies import Knowledge
+from revet.webhook.review import AdmissionRequest, Answer, Status, patched
+
+
+class Door(Enum):
+    """The path that a call came by; it tells what an answer may be."""
+
+    VALIDATE = "validate"
+    MUTATE = "mutate"
+    AUDIT = "audit"
+
+    @property
+    def may_refuse(self) -> bool:
+        """Whether the entry is a Fail one: who can't be judged there is denied."""
+        return self is not Door.AUDIT
+
+    def path(self, key: str) -> str:
+        """Return the path of the validating entry: a mutating one is its twin."""
+        return f"/{'validate' if self.may_refuse else 'audit'}/{key}"
+
+
+class Reviewer:
+    """Answers reviews."""
+
+    def __init__(
+        self,
+        knowledge: Knowledge,
+        metrics: Metrics,
+        log: Log,
+        events: Recorder,
+        clock: Callable[[], float],
+    ) -> None:
+        """Set up; `clock` is the event loop's, in seconds."""
+        self._knowledge = knowledge
+        self._metrics = metrics
+        self._log = log
+        self._events = events
+        self._clock = clock
+
+    async def answer(
+        self, door: Door, key: str, request: AdmissionRequest, deadline: float
+    ) -> Answer:
+        """Answer one review by `deadline`; what goes wrong is answered as the door asks."""
+        started = self._clock()
+        try:
+            answer, verdict, decision = await self._answer(door, key, request, deadline)
+        except Exception as error:  # noqa: BLE001 -- the one place: whatever it is, it is answered
+            answer, verdict, decision = self._fail(door, request, error), "failed", Decision()
+        elapsed_s = self._clock() - started
+        self._metrics.reviews.labels(door.value, request.kind.kind, verdict).inc()
+        self._metrics.duration.labels(door.value).observe(elapsed_s)
+        self._log_decision(door, request, verdict, decision, elapsed_s)
+        return answer
+
+    async def _answer(
+        self, door: Door, key: str, request: AdmissionRequest, deadline: float
+    ) -> tuple[Answer, str, Decision]:
+        path = door.path(key)
+        applied = await self._knowledge.applied(path, request.namespace, deadline)
+        if applied is None:
+            return self._unknown(door, path, request), "unjudged", Decision()
+        parsed = request.parse()
+        if parsed is None:
+            return Answer(request.uid, allowed=True), "allowed", Decision()
+        if door is Door.MUTATE:
+            return self._patch(request, parsed, applied)
+        decision = judge(parsed, applied)
+        if not decision.verdicts:
+            return Answer(request.uid, allowed=True), "allowed", decision
+        if not request.dry_run:
+            self._count(path, parsed, decision)
+        return self._decided(door, request, parsed, decision)
+
+    def _patch(
+        self, request: AdmissionRequest, parsed: Request, applied: tuple[Applied, ...]
+    ) -> tuple[Answer, str, Decision]:
+        operations = patch(parsed, applied)
+        if not operations:
+            return Answer(request.uid, allowed=True), "allowed", Decision()
+        paths = ",".join(operation["path"] for operation in operations)
+        return patched(request.uid, operations, {"patched": paths}), "patched", Decision()
+
+    def _decided(
+        self, door: Door, request: AdmissionRequest, parsed: Request, decision: Decision
+    ) -> tuple[Answer, str, Decision]:
+        subject = parsed.subject
+        allowed = decision.allowed or not door.may_refuse
+        warned = warnings(subject, decision)
+        answer = Answer(
+            request.uid,
+            allowed=allowed,
+            status=None if allowed else Status(denial(subject, request.namespace, decision)),
+            warnings=warned or None,
+            audit_annotations={"findings": audit(subject, decision)},
+        )
+        if not allowed:
+            if not request.dry_run:
+                self._tell_owner(request, parsed, decision)
+            return answer, "denied", decision
+        return answer, "warned" if warned else "allowed", decision
+
+    def _tell_owner(self, request: AdmissionRequest, parsed: Request, decision: Decision) -> None:
+        """Tell the owner of a denied Pod: whoever looks at a ReplicaSet that makes none."""
+        owner = parsed.subject.metadata.controller
+        if owner is not None:
+            note = denial(parsed.subject, request.namespace, decision)
+            self._events.record(Notice(request.namespace, owner, "DeniedByPolicy", note))
+
+    def _unknown(self, door: Door, path: str, request: AdmissionRequest) -> Answer:
+        """Answer for an entry or a namespace that did not arrive in time: unknown is not pass."""
+        text = (
+            f"{request.kind.kind} {request.namespace}/{request.name or '*'} was not judged: Revet "
+            f"has not yet seen the entry {path} or the namespace; try again in a moment"
+        )
+        return self._unjudged(door, request, text, "unknown-entry")
+
+    def _fail(self, door: Door, request: AdmissionRequest, error: Exception) -> Answer:
+        self._log.write(
+            "review-error",
+            uid=request.uid,
+            error=f"{type(error).__name__}: {error}",
+            trace="".join(format_exception(error)),
+        )
+        # A manifest's error speaks of the user's own object; any other is ours, and for the log.
+        cause = str(error) if isinstance(error, ManifestError) else "an error inside of Revet"
+        text = (
+            f"{request.kind.kind} {request.namespace}/{request.name or '*'} could not be judged: "
+            f"{cause}; the webhook's log tells more under uid {request.uid}"
+        )
+        return self._unjudged(door, request, text, "error")
+
+    def _unjudged(self, door: Door, request: AdmissionRequest, text: str, reason: str) -> Answer:
+        if door.may_refuse:
+            self._metrics.fail_closed.labels(reason).inc()
+            return Answer(request.uid, allowed=False, status=Status(text))
+        return Answer(
+            request.uid, allowed=True, warnings=[text[:256]], audit_annotations={"unjudged": text}
+        )
+
+    def _count(self, path: str, parsed: Request, decision: Decision) -> None:
+        is_pod = parsed.subject.is_pod
+        for verdict in decision.verdicts:
+            applied = verdict.applied
+            if path == (applied.pods_counted_by if is_pod else applied.templates_counted_by):
+                mode = verdict.mode.name.capitalize()
+                name = applied.policy.name
+                self._metrics.findings.labels(name, verdict.finding.control, mode).inc()
+
+    def _log_decision(
+        self,
+        door: Door,
+        request: AdmissionRequest,
+        verdict: str,
+        decision: Decision,
+        elapsed_s: float,
+    ) -> None:
+        self._log.write(
+            "decision",
+            door=door.value,
+            uid=request.uid,
+            user=request.user_info.username,
+            operation=request.operation,
+            kind=request.kind.kind,
+            namespace=request.namespace,
+            name=request.name,
+            dryRun=bool(request.dry_run),
+            verdict=verdict,
+            ms=round(elapsed_s * 1000, 3),
+            findings=[_line(each) for each in decision.verdicts],
+        )
+
+
+def _line(verdict: Verdict) -> dict[str, str]:
+    return {
+        "policy": verdict.applied.policy.name,
+        "control": verdict.finding.control,
+        "mode": verdict.mode.name.capitalize(),
+    }
