@@ -3,7 +3,8 @@
 import http.client
 import socket
 import ssl
-from collections.abc import Iterator, Sequence
+import sys
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -67,18 +68,32 @@ def start_reference(site: Site, mode: str) -> Iterator[Server]:
     port = free_port()
     argv = [str(program), f"--mode={mode}", f"--addr=127.0.0.1:{port}"]
     argv += [f"--cert={site.certificate}", f"--key={site.key}"]
-    with run_server(site, f"go-{mode}", argv, port) as server:
-        yield server
+    with run_server(site, f"go-{mode}", argv, lambda: _speaks_tls(site, port)) as process:
+        yield Server(process, port)
 
 
 @contextmanager
-def run_server(site: Site, name: str, argv: Sequence[str], port: int) -> Iterator[Server]:
-    """Run a server until the end of the block; it is given when it speaks TLS."""
+def start_revet(site: Site) -> Iterator[Server]:
+    """Start our webhook on the control plane's policies; it is given when it is ready."""
+    port, health = free_port(), free_port()
+    argv = [str(Path(sys.executable).parent / "revet-webhook")]
+    argv += [f"--listen=127.0.0.1:{port}", f"--health=127.0.0.1:{health}"]
+    argv += [f"--tls-cert={site.certificate}", f"--tls-key={site.key}"]
+    argv += [f"--kubeconfig={site.plane.kubeconfig}", "--drain=0"]
+    with run_server(site, "revet-webhook", argv, lambda: _is_ready(health)) as process:
+        yield Server(process, port)
+
+
+@contextmanager
+def run_server(
+    site: Site, name: str, argv: Sequence[str], is_ready: Callable[[], bool]
+) -> Iterator[Process]:
+    """Run a server from when it is ready to the end of the block."""
     process = Process(name, site.plane.folder)
     try:
         process.start(argv)
-        process.wait_until(lambda: _answers(site, port), f"listening on port {port}")
-        yield Server(process, port)
+        process.wait_until(is_ready, "ready")
+        yield process
     finally:
         process.stop()
 
@@ -91,7 +106,7 @@ def free_port() -> int:
         return port
 
 
-def _answers(site: Site, port: int) -> bool:
+def _speaks_tls(site: Site, port: int) -> bool:
     context = ssl.create_default_context(cafile=str(site.authority))
     connection = http.client.HTTPSConnection("127.0.0.1", port, timeout=5, context=context)
     try:
@@ -101,3 +116,14 @@ def _answers(site: Site, port: int) -> bool:
     finally:
         connection.close()
     return True
+
+
+def _is_ready(port: int) -> bool:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+    try:
+        connection.request("GET", "/readyz")
+        return connection.getresponse().status == http.HTTPStatus.OK
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()

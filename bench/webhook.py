@@ -30,7 +30,6 @@ class Sample:
     rate: float
     p50_ms: float
     p99_ms: float
-    rss_mib: float
 
 
 Samples = Mapping[str, Sequence[Sample]]
@@ -80,19 +79,12 @@ def cpu_ratio(samples: Samples, ours: str, reference: str) -> float:
     )
 
 
-def highest_rss_mib(samples: Samples, name: str) -> float:
-    """Give the most memory that was seen in any round."""
-    return max(sample.rss_mib for sample in samples[name])
-
-
 def _measure_once(contender: Contender, seconds: float) -> Sample:
-    before = contender.server.usage()
+    before = contender.server.usage().cpu_s
     traffic = send(contender.target, connections=CONNECTIONS, seconds=seconds)
-    after = contender.server.usage()
     return Sample(
-        cpu_us=(after.cpu_s - before.cpu_s) / traffic.requests * 1e6,
+        cpu_us=(contender.server.usage().cpu_s - before) / traffic.requests * 1e6,
         rate=traffic.rate,
         p50_ms=traffic.p50_ms,
         p99_ms=traffic.p99_ms,
-        rss_mib=after.rss_mib,
     )

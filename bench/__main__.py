@@ -1,0 +1,80 @@
+"""Measures everything in one run. Ends with 1 if a figure misses its bar, with 2 on an error."""
+
+import argparse
+import sys
+from dataclasses import dataclass
+from statistics import median
+
+from e2e.cluster.process import ClusterError
+from e2e.cluster.toolchain import ToolchainError
+
+from bench import apiserver, webhook
+from bench.figures import Figure, shortfalls
+from bench.report import print_report
+from bench.scene import Scene, open_scene
+from bench.traffic import TrafficError
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How long to measure."""
+
+    rounds: int
+    seconds: float
+
+
+def main() -> int:
+    """Measure, print, and say by the exit code whether every bar is cleared."""
+    plan = _parse()
+    try:
+        with open_scene() as scene:
+            figures = [*_measure_alone(scene, plan), *_measure_apiserver(scene, plan)]
+            # Last, when it has served everything.
+            rss_mib = scene.revet.usage().rss_mib
+            figures.append(Figure("revet_rss", rss_mib, "MiB", at_most=100))
+            figures.append(Figure("psa_rss", scene.psa.usage().rss_mib, "MiB"))
+    except (ClusterError, ToolchainError, TrafficError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    print_report(figures)
+    return 1 if shortfalls(figures) else 0
+
+
+def _parse() -> Plan:
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("--rounds", type=int, default=5, help="rounds of each part (5)")
+    parser.add_argument("--seconds", type=float, default=2.0, help="length of each run (2)")
+    arguments = parser.parse_args()
+    if arguments.rounds < 1 or arguments.seconds <= 0:
+        parser.error("--rounds must be 1 or more, --seconds more than 0")
+    return Plan(arguments.rounds, arguments.seconds)
+
+
+def _measure_alone(scene: Scene, plan: Plan) -> list[Figure]:
+    contenders = scene.contenders()
+    samples = webhook.measure(contenders, plan.rounds, plan.seconds)
+    half = median(sample.rate for sample in samples["validate"]) / 2
+    validate = next(each for each in contenders if each.name == "validate")
+    paced_p99 = median(webhook.measure_paced(validate, half, plan.rounds, plan.seconds))
+    ratio = webhook.cpu_ratio(samples, "validate", "psa")
+    return [
+        *webhook.summarize(samples),
+        Figure("validate_half_rate_p99", paced_p99, "ms", at_most=15),
+        Figure("validate_cpu_ratio", ratio, "x", at_most=1),
+        Figure("mutate_cpu_ratio", webhook.cpu_ratio(samples, "mutate", "psa"), "x"),
+    ]
+
+
+def _measure_apiserver(scene: Scene, plan: Plan) -> list[Figure]:
+    results = apiserver.measure(scene.site, scene.variants(), scene.pod, plan.rounds, plan.seconds)
+    ratio = apiserver.rate_ratio(results, "validate", "noop")
+    both = apiserver.rate_ratio(results, "mutate_validate", "noop")
+    return [
+        *apiserver.summarize(results),
+        Figure("apiserver_validate_ratio", ratio, "x", at_least=0.9),
+        Figure("apiserver_mutate_validate_ratio", both, "x"),
+    ]
+
+
+if __name__ == "__main__":
+    sys.exit(main())
