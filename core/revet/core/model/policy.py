@@ -5,9 +5,11 @@ from enum import StrEnum
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, ValidationError, model_validator
+from pydantic_core import from_json, to_json
 
 from revet.core.errors import PolicyError
 from revet.core.model.catalog import CONTROLS, PATCHABLE, UNSUPPORTED
+from revet.core.model.document import drop_nulls
 from revet.core.model.policy_images import Images
 from revet.core.model.policy_namespaces import Namespaces
 from revet.core.model.policy_network import Network
@@ -228,13 +230,17 @@ class HardeningPolicy(Model):
 
 
 def parse_policy(text: bytes | str) -> HardeningPolicy:
-    """Read a HardeningPolicy from JSON.
+    """Read a HardeningPolicy from JSON. A field that is null counts as left out.
 
     Raises:
         PolicyError: it is not valid; the text has a line for each problem, with its place.
 
     """
     try:
-        return HardeningPolicy.model_validate_json(text)
+        document = drop_nulls(from_json(text), HardeningPolicy)
+        # Back to JSON: from Python values a strict model takes no tuples, enums or times.
+        return HardeningPolicy.model_validate_json(to_json(document))
     except ValidationError as error:
         raise PolicyError(describe(error, HardeningPolicy)) from error
+    except ValueError as error:
+        raise PolicyError(f"{KIND}: is not JSON: {error}") from error

@@ -1,12 +1,12 @@
 """Words what pydantic found wrong: one line a problem, with its place and what is allowed."""
 
 import re
-from itertools import chain
 from json import dumps
-from typing import get_args
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
+
+from revet.core.model.document import fields_by_alias, list_models
 
 Place = tuple[str | int, ...]
 _LONGEST_VALUE = 80
@@ -20,7 +20,8 @@ def describe(error: ValidationError, model: type[BaseModel]) -> str:
 
 def _is_echo(error: ErrorDetails) -> bool:
     """Tell whether a list is called too short only because its items were refused already."""
-    return error["type"] == "too_short" and len(error["input"]) >= error["ctx"]["min_length"]
+    least: int = error.get("ctx", {}).get("min_length", 0)
+    return error["type"] == "too_short" and len(error["input"]) >= least
 
 
 def _describe(error: ErrorDetails, model: type[BaseModel]) -> str:
@@ -40,8 +41,8 @@ def _word(error: ErrorDetails, model: type[BaseModel]) -> str:
         case "missing":
             return "is required"
         case "extra_forbidden":
-            fields = _find_model(model, error["loc"][:-1]).model_fields.values()
-            return "unknown field, must be one of " + ", ".join(str(each.alias) for each in fields)
+            fields = fields_by_alias(_find_model(model, error["loc"][:-1]))
+            return "unknown field, must be one of " + ", ".join(fields)
         case "expects":
             return f"{refusal}be {message}"
         case "enum" | "literal_error":
@@ -67,13 +68,5 @@ def _find_model(model: type[BaseModel], loc: Place) -> type[BaseModel]:
     """Find the model of the object at a place."""
     for step in loc:
         if isinstance(step, str):
-            info = next(each for each in model.model_fields.values() if each.alias == step)
-            model = next(_models(info.annotation))
+            model = next(list_models(fields_by_alias(model)[step].annotation))
     return model
-
-
-def _models(annotation: object) -> chain[type[BaseModel]]:
-    """Find the models in a type such as `tuple[Control, ...] | None`."""
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return chain((annotation,))
-    return chain.from_iterable(_models(each) for each in get_args(annotation))

@@ -16,7 +16,6 @@ from pydantic import (
     GetCoreSchemaHandler,
     GetJsonSchemaHandler,
     ValidationError,
-    ValidationInfo,
     ValidatorFunctionWrapHandler,
     model_validator,
 )
@@ -97,22 +96,14 @@ class Model(BaseModel):
                     yield found, member
 
     @model_validator(mode="after")
-    def _check(self, info: ValidationInfo) -> Self:
-        problems = list(self._refuse_nulls()) if info.mode == "json" else []
-        problems += [
+    def _check(self) -> Self:
+        problems = [
             problem(each.message.format_map(dict(self)), self, *filter(None, [each.field]))
             for each, holds in self.list_rules()
             if not holds(self)
         ]
         refuse(type(self).__name__, problems)
         return self
-
-    def _refuse_nulls(self) -> Iterator[InitErrorDetails]:
-        """Name the fields that a document sets to null, which the API server refuses too."""
-        for name in self.model_fields_set & type(self).model_fields.keys():
-            if getattr(self, name) is None:
-                alias = type(self).model_fields[name].alias or name
-                yield problem("null is not allowed, leave the field out", None, alias)
 
 
 def problem(message: str, value: object, *place: str | int) -> InitErrorDetails:
