@@ -18,14 +18,13 @@ _MOST_FINDINGS = 50
 def denial(subject: Subject, namespace: str, decision: Decision) -> str:
     """Return the text of a refusal: every finding that refuses, where it stands, how to mend it."""
     groups = _group(decision.in_mode(Mode.ENFORCE))
-    policies = {verdict.applied.policy for group in groups for verdict in group}
-    several = len(policies) > 1
-    lines = [f"{title(subject, namespace)}: {_count(len(groups))}, {_policies(groups)}"]
+    policies = _policies(groups)
+    lines = [f"{title(subject, namespace)}: {_count(len(groups))}, {_join(policies)}"]
     ids = list(dict.fromkeys(group[0].finding.control for group in groups))
     width = max(len(control) for control in ids)
     for group in groups[:_MOST_FINDINGS]:
         finding = group[0].finding
-        suffix = f" (policy {', '.join(_names(group))})" if several else ""
+        suffix = f" ({', '.join(_names(group))})" if len(policies) > 1 else ""
         where = place(subject.prefix, finding.pointer, finding.container)
         lines.append(f"  {finding.control:<{width}}  {where}: {_plain(finding.message)}{suffix}")
         if finding.fix is not None:
@@ -98,13 +97,17 @@ def _names(group: list[Verdict]) -> list[str]:
     return list(dict.fromkeys(verdict.applied.policy.name for verdict in group))
 
 
-def _policies(groups: list[list[Verdict]]) -> str:
+def _policies(groups: list[list[Verdict]]) -> list[str]:
     shown = dict.fromkeys(
         f"{verdict.applied.policy.name} ({verdict.applied.policy.profile})"
         for group in groups
         for verdict in group
     )
-    return f"{'policy' if len(shown) == 1 else 'policies'} {', '.join(shown)}"
+    return list(shown)
+
+
+def _join(policies: list[str]) -> str:
+    return f"{'policy' if len(policies) == 1 else 'policies'} {', '.join(policies)}"
 
 
 def _count(number: int) -> str:

@@ -43,7 +43,7 @@ class Webhook:
         self.metrics = Metrics(self._cache_age_s, lambda: time.time() - self._cache_age_s())
         knowledge = Knowledge(settings.system_namespaces, log.complain)
         self._events = EventRecorder(kube, "revet-webhook", _now, clock, log.complain)
-        self._reviewer = Reviewer(knowledge, self.metrics, log, self._events, clock)
+        self._reviewer = Reviewer(knowledge, self.metrics, log, self._events, time.perf_counter)
         self._certificate = ServingCertificate(
             settings.tls_cert, settings.tls_key, self._note_reload
         )

@@ -44,7 +44,7 @@ class Reviewer:
         events: Recorder,
         clock: Callable[[], float],
     ) -> None:
-        """Set up; `clock` is the event loop's, in seconds."""
+        """Set up; `clock` gives seconds, finely: most answers take a fraction of a millisecond."""
         self._knowledge = knowledge
         self._metrics = metrics
         self._log = log
@@ -103,7 +103,8 @@ class Reviewer:
         answer = Answer(
             request.uid,
             allowed=allowed,
-            status=None if allowed else Status(denial(subject, request.namespace, decision)),
+            # On a line of its own: kubectl puts the entry's name before it.
+            status=None if allowed else Status("\n" + denial(subject, request.namespace, decision)),
             warnings=warned or None,
             audit_annotations={"findings": audit(subject, decision)},
         )

@@ -1,0 +1,166 @@
+"""Our webhook beside a control plane, and what the operator would do: certificates and entries."""
+
+import http.client
+import json
+import os
+import signal
+import socket
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, Self
+
+from revet.core.compiled_policy import CompiledPolicy
+from revet.core.model.policy import parse_policy
+from revet.core.render.webhook import NAME, Backend, webhook_configurations
+
+from e2e.cluster.controlplane import ControlPlane
+from e2e.cluster.process import Process
+
+CRD: Final = Path(__file__).parents[1] / "crds" / "revet.dev_hardeningpolicies.yaml"
+OWN_NAMESPACE: Final = "revet-system"
+_KINDS: Final = ("ValidatingWebhookConfiguration", "MutatingWebhookConfiguration")
+Manifest = Mapping[str, Any]
+
+
+class Webhook:
+    """`revet-webhook` as a process; a context manager that stops it and takes its entries away."""
+
+    def __init__(self, plane: ControlPlane, flags: Sequence[str] = ()) -> None:
+        self.plane = plane
+        self.port, self.health = free_port(), free_port()
+        self._flags = list(flags)
+        self._process = Process("revet-webhook", plane.folder)
+        self.certificate = plane.pki / "webhook.crt"
+        self.key = plane.pki / "webhook.key"
+
+    def __enter__(self) -> Self:
+        self.write_certificate()
+        self.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.remove_entries()
+        self.plane.kubectl("delete", "hardeningpolicies", "--all", "--wait=false")
+        self.stop()
+
+    @property
+    def pid(self) -> int:
+        """The pid of the running process."""
+        if self._process.pid is None:
+            raise RuntimeError("revet-webhook is not running")
+        return self._process.pid
+
+    def write_certificate(self) -> None:
+        """Make a serving certificate, signed by the control plane's authority."""
+        credential = self.plane.authority.issue_server("webhook", ["127.0.0.1"])
+        for path, data in ((self.key, credential.key), (self.certificate, credential.certificate)):
+            path.write_bytes(data)
+
+    def start(self) -> None:
+        """Start it, and return when it is ready."""
+        argv = [str(Path(sys.executable).parent / "revet-webhook")]
+        argv += [f"--listen=127.0.0.1:{self.port}", f"--health=127.0.0.1:{self.health}"]
+        argv += [f"--tls-cert={self.certificate}", f"--tls-key={self.key}"]
+        argv += [f"--kubeconfig={self.plane.kubeconfig}", "--drain=0", *self._flags]
+        self._process.start(argv)
+        self._process.wait_until(lambda: self.get("/readyz")[0] == http.HTTPStatus.OK, "ready")
+
+    def stop(self) -> None:
+        """Ask it to end, and wait."""
+        self._process.stop()
+
+    def kill(self) -> None:
+        """End it without a word."""
+        os.kill(self.pid, signal.SIGKILL)
+        self._process.stop()
+
+    def suspend(self) -> None:
+        """Hang it: connections are taken by the kernel, and nobody answers."""
+        os.kill(self.pid, signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Let it go on."""
+        os.kill(self.pid, signal.SIGCONT)
+
+    def get(self, path: str) -> tuple[int, str]:
+        """Ask the health server; status 0 where nobody answers."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.health, timeout=5)
+        try:
+            connection.request("GET", path)
+            response = connection.getresponse()
+            return response.status, response.read().decode()
+        except (OSError, http.client.HTTPException):
+            return 0, ""
+        finally:
+            connection.close()
+
+    def metric(self, name: str, **labels: str) -> float:
+        """Add up a metric's samples that have these labels."""
+        total = 0.0
+        for line in self.get("/metrics")[1].splitlines():
+            sample, _, value = line.rpartition(" ")
+            if sample.partition("{")[0] == name and all(
+                f'{key}="{text}"' in sample for key, text in labels.items()
+            ):
+                total += float(value)
+        return total
+
+    def decisions(self) -> list[dict[str, Any]]:
+        """Read the decisions that it has logged."""
+        lines = self._process.log.read_text().splitlines()
+        logged = [json.loads(line) for line in lines if line.startswith("{")]
+        return [line for line in logged if line["event"] == "decision"]
+
+    def apply_policies(self, policies: Iterable[Manifest]) -> None:
+        """Apply these policies, and the entries that they need; others go."""
+        policies = list(policies)
+        if policies:
+            self.plane.apply(policies)
+        self.apply_entries(policies)
+
+    def apply_entries(self, policies: Iterable[Manifest]) -> None:
+        """Apply the entries that these policies need, as core renders them."""
+        compiled = [CompiledPolicy.of(parse_policy(json.dumps(each))) for each in policies]
+        backend = Backend(self.plane.ca_pem, f"https://127.0.0.1:{self.port}")
+        manifests = webhook_configurations(compiled, backend, [OWN_NAMESPACE])
+        if manifests:
+            self.plane.apply(manifests)
+        wanted = {manifest["kind"] for manifest in manifests}
+        self.remove_entries([kind for kind in _KINDS if kind not in wanted])
+
+    def remove_entries(self, kinds: Sequence[str] = _KINDS) -> None:
+        """Remove the webhook configurations of these kinds."""
+        for kind in kinds:
+            self.plane.kubectl("delete", kind, NAME, "--ignore-not-found")
+
+
+def policy(name: str, labels: Mapping[str, str], **spec: Any) -> dict[str, Any]:  # noqa: ANN401 -- fields of a spec
+    """Write a HardeningPolicy, restricted, for namespaces with these labels."""
+    return {
+        "apiVersion": "revet.dev/v1alpha1",
+        "kind": "HardeningPolicy",
+        "metadata": {"name": name},
+        "spec": {"namespaceSelector": {"matchLabels": dict(labels)}, "profile": "restricted"} | spec,
+    }
+
+
+def install_crd(plane: ControlPlane) -> None:
+    """Install the HardeningPolicy's CRD, and return when it is served."""
+    plane.apply(CRD.read_text())
+    name = "crd/hardeningpolicies.revet.dev"
+    plane.kubectl("wait", "--for=condition=Established", "--timeout=60s", name)
+
+
+def free_port() -> int:
+    """Find a port of loopback that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
