@@ -11,12 +11,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
+from e2e.cluster.controlplane import ControlPlane
+from e2e.cluster.process import Process
 from revet.core.compiled_policy import CompiledPolicy
 from revet.core.model.policy import parse_policy
 from revet.core.render.webhook import NAME, Backend, webhook_configurations
-
-from e2e.cluster.controlplane import ControlPlane
-from e2e.cluster.process import Process
 
 CRD: Final = Path(__file__).parents[1] / "crds" / "revet.dev_hardeningpolicies.yaml"
 OWN_NAMESPACE: Final = "revet-system"
@@ -141,7 +140,7 @@ class Webhook:
             self.plane.kubectl("delete", kind, NAME, "--ignore-not-found")
 
 
-def policy(name: str, labels: Mapping[str, str], **spec: Any) -> dict[str, Any]:  # noqa: ANN401 -- fields of a spec
+def policy(name: str, labels: Mapping[str, str], **spec: object) -> dict[str, Any]:
     """Write a HardeningPolicy, restricted, for namespaces with these labels."""
     return {
         "apiVersion": "revet.dev/v1alpha1",
