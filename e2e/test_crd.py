@@ -24,7 +24,6 @@ def _crd(cluster: Cluster) -> None:
     cluster.apply(_CRD.read_text(encoding="utf-8"))
     name = yaml.safe_load(_CRD.read_text(encoding="utf-8"))["metadata"]["name"]
     cluster.kubectl("wait", "--for=condition=Established", "--timeout=60s", f"crd/{name}")
-    cluster.kubectl("wait", "--for=create", "--timeout=60s", "crd", name)
 
 
 def _policy(name: str, **spec: object) -> dict[str, Any]:

@@ -9,6 +9,7 @@ import pytest
 import yaml
 from pydantic import BaseModel, Field
 
+from revet.core import crdgen
 from revet.core.crdgen import hardening_policy_crd, make_structural
 from revet.core.model.catalog import UNSUPPORTED
 
@@ -123,6 +124,21 @@ def test_what_is_not_built_is_refused_and_has_no_default(path: str) -> None:
         "fieldPath": f".{field}",
         "reason": "FieldValueForbidden",
     } in ALL[owner]["x-kubernetes-validations"]
+
+
+def test_a_part_of_a_part_can_be_refused() -> None:
+    """So that a part is built, and lifted, piece by piece."""
+    root = hardening_policy_crd()["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
+    before = dict(_walk(root))
+    assert before[".spec.network.allow"]["default"] == {}
+    assert before[".spec.network.allow.apiServer"]["default"] == "Bound"
+    crdgen._refuse(root, "spec.network.allow.apiServer")
+    crdgen._refuse(root, "spec.network.flows[].ports")
+    after = dict(_walk(root))
+    assert "default" not in after[".spec.network.allow.apiServer"]
+    for owner, field in ((".spec.network.allow", "apiServer"), (".spec.network.flows[]", "ports")):
+        rules = after[owner]["x-kubernetes-validations"]
+        assert rules[-1]["rule"] == f"!has(self.{field})"
 
 
 def test_ports_and_quantities_are_numbers_or_texts() -> None:

@@ -18,8 +18,10 @@ from revet.core.model.policy import (
     Profile,
     parse_policy,
 )
+from revet.core.model.policy_network import Network
 from revet.core.model.schema import Model
 from revet.core.model.selector import LabelSelector
+from revet.core.model.unsupported import find_given
 from tests.support.policies import PolicyFile, load_policies
 
 GOOD = load_policies("good")
@@ -177,6 +179,32 @@ def test_the_catalog_is_consistent() -> None:
 def test_each_refusal_has_a_bad_policy(path: str) -> None:
     message = f"{path.replace('[]', '')} is not supported in this version"
     assert any(message in line for file in BAD for line in file.model)
+
+
+@pytest.mark.parametrize(
+    ("path", "places"),
+    [
+        ("spec.network", [("network",)]),
+        ("spec.network.mode", []),  # has its default, but was not given
+        ("spec.network.canary", [("network", "canary")]),
+        ("spec.network.databases[].ports", []),
+        (
+            "spec.network.flows[].to",
+            [("network", "flows", 0, "to"), ("network", "flows", 1, "to")],
+        ),
+        ("spec.runtime", []),
+        ("spec.runtime.rules[].name", []),
+    ],
+)
+def test_a_part_of_a_part_can_be_refused(path: str, places: list[tuple[str | int, ...]]) -> None:
+    """So that a part is built, and lifted, piece by piece."""
+    flow = {"from": {}, "to": {}, "ports": [{"port": 80}]}
+    document = {"canary": "Disabled", "flows": [flow | {"name": "a"}, flow | {"name": "b"}]}
+    network = Network.model_validate_json(json.dumps(document))
+    spec = HardeningPolicySpec.model_construct(
+        namespace_selector=LabelSelector(), profile=Profile.HIGH, network=network
+    )
+    assert [problem.get("loc") for problem in find_given(spec, path)] == places
 
 
 def _models(model: type[BaseModel]) -> set[type[BaseModel]]:

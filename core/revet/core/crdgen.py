@@ -29,6 +29,7 @@ _KEPT = {
     "minItems",
     "minLength",
     "minimum",
+    "nullable",
     "pattern",
     "properties",
     "required",
@@ -169,9 +170,18 @@ def _inline(schema: Schema, definitions: Schema) -> Schema:
 
 
 def _trim_default(schema: Schema) -> None:
-    """Leave only a default that changes something: an empty list is what its absence means."""
+    """Leave only a default that changes something: an empty list is what its absence means.
+
+    What an object's own fields default to is said there, once.
+    """
     default = _trim(schema.pop("default", None))
-    if default not in (None, [], {}) or (default == {} and "properties" in schema):
+    if isinstance(default, dict) and "properties" in schema:
+        fields: Schema = schema["properties"]
+        differing = {
+            name: value for name, value in default.items() if fields[name].get("default") != value
+        }
+        schema["default"] = differing
+    elif default not in (None, [], {}):
         schema["default"] = default
 
 

@@ -23,6 +23,10 @@ _LONGEST_KEY = _LONGEST_PREFIX + len("/") + 63
 Key = Annotated[str, Field(min_length=1, max_length=_LONGEST_KEY, pattern=_KEY)]
 Value = Annotated[str, Field(max_length=63, pattern=rf"^({_NAME})?$")]
 
+# What is not nullable the API server drops where it is null: `tier:` with its value forgotten
+# would select everything. So it is kept, for the rule below to refuse.
+_KeptValue = Annotated[Value, Field(json_schema_extra={"nullable": True})]
+
 
 class Operator(StrEnum):
     """How a requirement compares a label with its values."""
@@ -67,16 +71,17 @@ class Requirement(Model):
 class LabelSelector(Model):
     """Selects objects by their labels: all that is said must hold. An empty one selects all."""
 
-    match_labels: Annotated[Mapping[str, Value], Field(max_length=16)] = Field(default={})
+    match_labels: Annotated[Mapping[str, _KeptValue], Field(max_length=16)] = Field(default={})
     """Labels that must be there with exactly these values."""
     match_expressions: Annotated[tuple[Requirement, ...], Field(max_length=16)] = ()
     """Further requirements."""
 
     @rule(
         "!has(self.matchLabels) || self.matchLabels.all(k,"
-        f" k.indexOf('/') <= {_LONGEST_PREFIX} && k.matches(r'{_KEY}'))",
-        "each key must be a label key: [prefix/]name, the prefix of at most 253 characters,"
-        " the name of at most 63",
+        f" k.indexOf('/') <= {_LONGEST_PREFIX} && k.matches(r'{_KEY}')"
+        " && dyn(self.matchLabels[k]) != null)",
+        "each key must be a label key ([prefix/]name, the prefix of at most 253 characters,"
+        " the name of at most 63) with a value",
         "matchLabels",
     )
     def has_label_keys(self) -> bool:
