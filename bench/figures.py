@@ -36,8 +36,8 @@ class Figure:
 
 
 def format_value(value: float) -> str:
-    """Show three digits or more, and no more than three after the point."""
-    return f"{value:.0f}" if value >= 100 else f"{value:.3g}"  # noqa: PLR2004 - three digits
+    """Show four digits, so that a value a thousandth beside its bar shows it; thousands whole."""
+    return f"{value:.0f}" if value >= 1000 else f"{value:.4g}"  # noqa: PLR2004 - four digits
 
 
 def median_ratio(above: Sequence[float], below: Sequence[float]) -> float:
