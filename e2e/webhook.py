@@ -146,7 +146,11 @@ def policy(name: str, labels: Mapping[str, str], **spec: object) -> dict[str, An
         "apiVersion": "revet.dev/v1alpha1",
         "kind": "HardeningPolicy",
         "metadata": {"name": name},
-        "spec": {"namespaceSelector": {"matchLabels": dict(labels)}, "profile": "restricted"} | spec,
+        "spec": {
+            "namespaceSelector": {"matchLabels": dict(labels)},
+            "profile": "restricted",
+            **spec,
+        },
     }
 
 

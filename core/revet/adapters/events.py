@@ -12,6 +12,7 @@ from revet.core.model.pod import OwnerReference
 _MOST_WAITING: Final = 256
 _MOST_REMEMBERED: Final = 4096
 _AGAIN_AFTER_S: Final = 300.0
+_PAUSE_S: Final = 0.2  # anybody who reaches the webhook's port can cause Events: five a second
 _LONGEST_NOTE: Final = 1024  # the API's own limit
 
 
@@ -76,6 +77,7 @@ class EventRecorder:
                 await self._kube.request("POST", path, body=self._manifest(notice))
             except KubeError as error:
                 self._complain(str(error))
+            await asyncio.sleep(_PAUSE_S)
 
     def _manifest(self, notice: Notice) -> dict[str, Any]:
         about = notice.about

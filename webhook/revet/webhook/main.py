@@ -8,12 +8,14 @@ import sys
 import time
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
+from math import isinf
 from pathlib import Path
 from typing import Annotated, Final
 
 import typer
 import uvloop
 from aiohttp import web
+from prometheus_client import disable_created_metrics
 
 from revet.adapters.events import EventRecorder
 from revet.adapters.kube import Kube, KubeError, connect
@@ -40,7 +42,7 @@ class Webhook:
         self._log = log
         self._gate = Gate()
         self._watches = {"policies": Freshness(clock), "namespaces": Freshness(clock)}
-        self.metrics = Metrics(self._cache_age_s, lambda: time.time() - self._cache_age_s())
+        self.metrics = Metrics(self._cache_age_s, self._last_sync)
         knowledge = Knowledge(settings.system_namespaces, log.complain)
         self._events = EventRecorder(kube, "revet-webhook", _now, clock, log.complain)
         self._reviewer = Reviewer(knowledge, self.metrics, log, self._events, time.perf_counter)
@@ -106,6 +108,10 @@ class Webhook:
     def _cache_age_s(self) -> float:
         return max(freshness.age_s for freshness in self._watches.values())
 
+    def _last_sync(self) -> float:
+        age_s = self._cache_age_s()
+        return 0.0 if isinf(age_s) else time.time() - age_s
+
     def _note_reload(self, problem: str | None) -> None:
         self.metrics.certificate_reloads.labels("failed" if problem else "ok").inc()
         if problem:
@@ -125,6 +131,8 @@ def _now_precise() -> str:
 async def run(settings: Settings) -> None:
     """Run the webhook until SIGTERM or SIGINT."""
     log = Log(sys.stdout.buffer, _now_precise)
+    # They would double every counter's series, and nobody reads them.
+    disable_created_metrics()  # type: ignore[no-untyped-call] # not typed upstream
     logging.getLogger().addHandler(LibraryHandler(log))
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -1,6 +1,7 @@
 """The webhook's metrics, by name; in a registry of their own, passed in where they are counted."""
 
 from collections.abc import Callable
+from functools import cache
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
@@ -16,14 +17,14 @@ class Metrics:
     def __init__(self, cache_age: Callable[[], float], last_sync: Callable[[], float]) -> None:
         """Make the metrics; the functions give seconds, and seconds since the epoch."""
         self.registry = CollectorRegistry()
-        self.reviews = Counter(
+        reviews = Counter(
             "revet_admission_reviews",
             "AdmissionReviews answered, by the entry's door, the object's kind and the verdict "
             "(allowed, warned, denied, patched, unjudged, failed).",
             ("door", "kind", "verdict"),
             registry=self.registry,
         )
-        self.duration = Histogram(
+        duration = Histogram(
             "revet_admission_review_duration_seconds",
             "Time from a review's last byte to its answer, by the entry's door.",
             ("door",),
@@ -67,6 +68,15 @@ class Metrics:
             registry=self.registry,
         )
         sync.set_function(last_sync)
+
+        # Looking a child up by its labels costs more than counting; the combinations are few.
+        self._reviews = cache(reviews.labels)
+        self._durations = cache(duration.labels)
+
+    def count_review(self, door: str, kind: str, verdict: str, elapsed_s: float) -> None:
+        """Count a review and how long its answer took."""
+        self._reviews(door, kind, verdict).inc()
+        self._durations(door).observe(elapsed_s)
 
     def expose(self) -> bytes:
         """Return all of it in Prometheus' text format."""

@@ -10,6 +10,7 @@ from revet.core.compiled_policy import Applied
 from revet.core.decide import Decision, Verdict
 from revet.core.errors import ManifestError
 from revet.core.message import audit, denial, warnings
+from revet.core.workload import holds_pod
 from revet.webhook.log import Log
 from revet.webhook.metrics import Metrics
 from revet.webhook.policies import Knowledge
@@ -61,8 +62,9 @@ class Reviewer:
         except Exception as error:  # noqa: BLE001 -- the one place: whatever it is, it is answered
             answer, verdict, decision = self._fail(door, request, error), "failed", Decision()
         elapsed_s = self._clock() - started
-        self._metrics.reviews.labels(door.value, request.kind.kind, verdict).inc()
-        self._metrics.duration.labels(door.value).observe(elapsed_s)
+        # Anybody who reaches the port may name any kind; only those that we judge get a label.
+        kind = request.kind.kind if holds_pod(request.kind.group, request.kind.kind) else "other"
+        self._metrics.count_review(door.value, kind, verdict, elapsed_s)
         self._log_decision(door, request, verdict, decision, elapsed_s)
         return answer
 
