@@ -19,7 +19,7 @@ from e2e.cluster import flags, watchdog
 from e2e.cluster.build import Tools, build_tools
 from e2e.cluster.certificates import Authority, Credential, make_key_pair
 from e2e.cluster.kubectl import Kubectl, Manifests
-from e2e.cluster.process import ClusterError, PortTakenError, Process
+from e2e.cluster.process import PortTakenError, Process, ProcessError
 
 _ATTEMPTS = 3
 
@@ -63,7 +63,7 @@ class ControlPlane:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self.stop(keep_logs=isinstance(error, ClusterError))
+        self.stop(keep_logs=isinstance(error, ProcessError))
 
     @property
     def control_plane(self) -> Self:

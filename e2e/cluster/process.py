@@ -14,7 +14,11 @@ class ClusterError(Exception):
     """The cluster does not start, does not answer, or refuses a command."""
 
 
-class PortTakenError(ClusterError):
+class ProcessError(ClusterError):
+    """A program ended, or did not become ready; the message names its log."""
+
+
+class PortTakenError(ProcessError):
     """Another process took the port between its choice and its use."""
 
 
@@ -57,7 +61,7 @@ class Process:
         while not is_true():
             self._check_alive()
             if time.monotonic() > deadline:
-                raise ClusterError(
+                raise ProcessError(
                     f"{self.name}: not {what} after {timeout_s:.0f} s\n{self._tail()}"
                 )
 
@@ -83,7 +87,7 @@ class Process:
             return
         self.stop()  # so that it can be started again
         text = self._read_log()
-        kind = PortTakenError if "address already in use" in text else ClusterError
+        kind = PortTakenError if "address already in use" in text else ProcessError
         raise kind(f"{self.name} ended with exit code {code}\n{self._tail()}")
 
     def _read_log(self) -> str:
