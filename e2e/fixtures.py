@@ -11,9 +11,11 @@ from typing import Any, NamedTuple
 import yaml
 
 from e2e.cluster.toolchain import find_go, required_version
+from e2e.oracle.controls import CONTROLS
 
 MODULE = "k8s.io/pod-security-admission"
 ORACLE = Path(__file__).parent / "oracle"
+_IDS = {check.lower(): check for check in CONTROLS}  # Files are named in lower case.
 
 
 class Fixture(NamedTuple):
@@ -24,7 +26,7 @@ class Fixture(NamedTuple):
     version: str
     passes: bool
     check: str
-    """Upstream's check id in lower case; for a pod that passes, what it was made from."""
+    """Upstream's check id; for a pod that passes, perhaps another word (`base`)."""
     pod: dict[str, Any]
 
 
@@ -43,4 +45,5 @@ def read_fixtures() -> Iterator[Fixture]:
     for path in sorted(testdata.glob("*/*/*/*.yaml")):
         level, version, label, _ = path.relative_to(testdata).parts
         pod = yaml.load(path.read_bytes(), Loader=yaml.CSafeLoader)
-        yield Fixture(path, level, version, label == "pass", path.stem.rstrip("0123456789"), pod)
+        stem = path.stem.rstrip("0123456789")
+        yield Fixture(path, level, version, label == "pass", _IDS.get(stem, stem), pod)
