@@ -1,10 +1,16 @@
-"""The webhook's HTTP: its doors, its limits, and the health server beside them."""
+"""The webhook's HTTP: its doors, its limits, and the health server beside them.
+
+The doors are served by aiohttp's low-level server: three fixed paths need no router, and an
+AdmissionReview must cost little.
+"""
 
 import asyncio
 from collections.abc import Callable
 from typing import Final
 
-from aiohttp import web
+from aiohttp import StreamReader, web
+from aiohttp.abc import AbstractStreamWriter
+from aiohttp.http import RawRequestMessage
 
 from revet.core.errors import ReviewError
 from revet.core.render.webhook import FAIL_TIMEOUT_S, IGNORE_TIMEOUT_S
@@ -17,50 +23,69 @@ MAX_BODY_BYTES: Final = 8 * 1024 * 1024
 #: We answer that long before the API server gives up on us.
 MARGIN_S: Final = 1.5
 
+_JSON: Final = "application/json"
+_DOORS: Final = {door.value: door for door in Door}
 
-class Gate:
-    """Lets requests in, and knows when no more should come."""
 
-    def __init__(self) -> None:
+class Doors:
+    """Answers the API server's calls: `POST /validate/HASH`, `/mutate/HASH`, `/audit/HASH`."""
+
+    def __init__(self, reviewer: Reviewer, metrics: Metrics) -> None:
         """Start open."""
+        self._reviewer = reviewer
+        self._metrics = metrics
+        #: Whether no more should come: each answer then asks the caller to connect anew.
         self.draining = False
 
+    def server(self) -> web.Server:
+        """Make the server that these doors are in."""
+        return web.Server(self._handle, request_factory=_make_request)
 
-def admission_app(reviewer: Reviewer, metrics: Metrics, gate: Gate) -> web.Application:
-    """Make the app that the API server calls."""
-
-    async def review(request: web.Request, door: Door) -> web.Response:
-        arrived = asyncio.get_running_loop().time()
-        default_s = FAIL_TIMEOUT_S if door.may_refuse else IGNORE_TIMEOUT_S
-        try:
-            if request.content_type != "application/json":
-                raise ReviewError(f"content type {request.content_type!r} must be application/json")
-            timeout_s = min(parse_timeout(request.query.get("timeout"), default_s), default_s)
-            body = await request.read()
-            question = parse(body)
-        except ReviewError as error:
-            metrics.refused_requests.labels("400").inc()
-            return web.Response(status=400, text=str(error))
-        except web.HTTPRequestEntityTooLarge:
-            metrics.refused_requests.labels("413").inc()
-            text = f"the review is over {MAX_BODY_BYTES} bytes"
-            return web.Response(status=413, text=text)
-        deadline = arrived + max(timeout_s - MARGIN_S, 0)
-        answer = await reviewer.answer(door, request.match_info["key"], question, deadline)
-        response = web.Response(body=render(answer), content_type="application/json")
-        if gate.draining:
+    async def _handle(self, request: web.BaseRequest) -> web.Response:
+        response = await self._respond(request)
+        if response.status != web.HTTPOk.status_code:
+            self._metrics.refused_requests.labels(str(response.status)).inc()
+        if self.draining:
             # The API server keeps connections; this moves it on to another replica.
             response.force_close()
         return response
 
-    app = web.Application(client_max_size=MAX_BODY_BYTES)
-    for door in Door:
+    async def _respond(self, request: web.BaseRequest) -> web.Response:
+        arrived = asyncio.get_running_loop().time()
+        _, _, path = request.path.partition("/")
+        name, _, key = path.partition("/")
+        door = _DOORS.get(name)
+        if door is None or not key or "/" in key:
+            doors = ", ".join(f"/{each}/HASH" for each in _DOORS)
+            return web.Response(status=404, text=f"{request.path!r} is not served, only {doors}")
+        if request.method != "POST":
+            return web.Response(status=405, text="only POST", headers={"Allow": "POST"})
+        default_s = FAIL_TIMEOUT_S if door.may_refuse else IGNORE_TIMEOUT_S
+        try:
+            if request.content_type != _JSON:
+                raise ReviewError(f"content type {request.content_type!r} must be {_JSON}")
+            timeout_s = min(parse_timeout(request.query.get("timeout"), default_s), default_s)
+            question = parse(await request.read())
+        except ReviewError as error:
+            return web.Response(status=400, text=str(error))
+        except web.HTTPRequestEntityTooLarge:
+            return web.Response(status=413, text=f"the review is over {MAX_BODY_BYTES} bytes")
+        deadline = arrived + max(timeout_s - MARGIN_S, 0)
+        answer = await self._reviewer.answer(door, key, question, deadline)
+        return web.Response(body=render(answer), content_type=_JSON)
 
-        async def handle(request: web.Request, door: Door = door) -> web.Response:
-            return await review(request, door)
 
-        app.router.add_post(f"/{door.value}/{{key:[0-9a-f]+}}", handle)
-    return app
+def _make_request(
+    message: RawRequestMessage,
+    payload: StreamReader,
+    protocol: web.RequestHandler,
+    writer: AbstractStreamWriter,
+    task: "asyncio.Task[None]",
+) -> web.BaseRequest:
+    loop = asyncio.get_running_loop()
+    return web.BaseRequest(
+        message, payload, protocol, writer, task, loop, client_max_size=MAX_BODY_BYTES
+    )
 
 
 def health_app(metrics: Metrics, unready: Callable[[], str | None]) -> web.Application:

@@ -10,21 +10,39 @@ import msgspec
 class Log:
     """Writes lines; each has `time` (RFC 3339, UTC), `event` and what belongs to it."""
 
-    def __init__(self, stream: BinaryIO, timestamp: Callable[[], str]) -> None:
-        """Write to `stream`, with the time as `timestamp` tells it."""
+    def __init__(
+        self,
+        stream: BinaryIO,
+        timestamp: Callable[[], str],
+        call_soon: Callable[[Callable[[], None]], object],
+    ) -> None:
+        """Write to `stream`, with the time as `timestamp` tells it.
+
+        `call_soon` runs a function when the event loop comes round: the lines of one round are
+        written together.
+        """
         self._stream = stream
         self._timestamp = timestamp
+        self._call_soon = call_soon
         self._encode = msgspec.json.Encoder().encode
+        self._lines: list[bytes] = []
 
     def write(self, event: str, **fields: Any) -> None:  # noqa: ANN401 -- JSON values of any kind
         """Write one line."""
-        line = {"time": self._timestamp(), "event": event, **fields}
-        self._stream.write(self._encode(line) + b"\n")
-        self._stream.flush()
+        if not self._lines:
+            self._call_soon(self.flush)
+        self._lines.append(self._encode({"time": self._timestamp(), "event": event, **fields}))
 
     def complain(self, message: str) -> None:
         """Write that something went wrong that the process goes on with."""
         self.write("error", message=message)
+
+    def flush(self) -> None:
+        """Write what waits; the process calls it last of all."""
+        lines, self._lines = self._lines, []
+        if lines:
+            self._stream.write(b"\n".join((*lines, b"")))
+            self._stream.flush()
 
 
 class LibraryHandler(logging.Handler):

@@ -4,10 +4,10 @@ import asyncio
 import gc
 import logging
 import signal
+import ssl
 import sys
 import time
 from contextlib import AsyncExitStack
-from datetime import UTC, datetime
 from math import isinf
 from pathlib import Path
 from typing import Annotated, Final
@@ -21,7 +21,8 @@ from revet.adapters.events import EventRecorder
 from revet.adapters.kube import Kube, KubeError, connect
 from revet.adapters.watcher import Freshness, Watcher
 from revet.core.render.webhook import SYSTEM_NAMESPACES
-from revet.webhook.app import Gate, admission_app, health_app
+from revet.webhook.app import Doors, health_app
+from revet.webhook.clock import Timestamps, now
 from revet.webhook.log import LibraryHandler, Log
 from revet.webhook.metrics import Metrics
 from revet.webhook.policies import NAMESPACES, POLICIES, Knowledge
@@ -30,6 +31,8 @@ from revet.webhook.settings import Address, Settings, SettingsError
 from revet.webhook.tls import ServingCertificate
 
 _BAD_INPUT: Final = 2
+_BACKLOG: Final = 1024
+_SHUTDOWN_S: Final = 5.0  # for answers under way: the API server waits no longer
 
 
 class Webhook:
@@ -40,12 +43,12 @@ class Webhook:
         clock = asyncio.get_running_loop().time
         self._settings = settings
         self._log = log
-        self._gate = Gate()
         self._watches = {"policies": Freshness(clock), "namespaces": Freshness(clock)}
         self.metrics = Metrics(self._cache_age_s, self._last_sync)
         knowledge = Knowledge(settings.system_namespaces, log.complain)
-        self._events = EventRecorder(kube, "revet-webhook", _now, clock, log.complain)
-        self._reviewer = Reviewer(knowledge, self.metrics, log, self._events, time.perf_counter)
+        self._events = EventRecorder(kube, "revet-webhook", now, clock, log.complain)
+        reviewer = Reviewer(knowledge, self.metrics, log, self._events, time.perf_counter)
+        self._doors = Doors(reviewer, self.metrics)
         self._certificate = ServingCertificate(
             settings.tls_cert, settings.tls_key, self._note_reload
         )
@@ -68,12 +71,17 @@ class Webhook:
                     self._certificate.follow(),
                 )
             ]
-            health = health_app(self.metrics, self.unready)
+            health = web.AppRunner(
+                health_app(self.metrics, self.unready),
+                access_log=None,
+                shutdown_timeout=_SHUTDOWN_S,
+            )
             await self._listen(stack, health, self._settings.health, "health")
-            app = admission_app(self._reviewer, self.metrics, self._gate)
-            await self._listen(stack, app, self._settings.listen, "admission")
+            doors = web.ServerRunner(self._doors.server(), shutdown_timeout=_SHUTDOWN_S)
+            tls = self._certificate.context
+            await self._listen(stack, doors, self._settings.listen, "admission", tls)
             await stop.wait()
-            self._gate.draining = True
+            self._doors.draining = True
             self._log.write("draining", seconds=self._settings.drain_s)
             await asyncio.sleep(self._settings.drain_s)
             await stack.aclose()
@@ -81,14 +89,17 @@ class Webhook:
                 task.cancel()
 
     async def _listen(
-        self, stack: AsyncExitStack, app: web.Application, address: Address, name: str
+        self,
+        stack: AsyncExitStack,
+        runner: web.BaseRunner,
+        address: Address,
+        name: str,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
-        tls = self._certificate.context if name == "admission" else None
-        runner = web.AppRunner(app, access_log=None, shutdown_timeout=5.0)
         await runner.setup()
         stack.push_async_callback(runner.cleanup)
         site = web.TCPSite(
-            runner, address.host or None, address.port, ssl_context=tls, backlog=1024
+            runner, address.host or None, address.port, ssl_context=tls, backlog=_BACKLOG
         )
         await site.start()
         for host, port, *_ in runner.addresses:
@@ -96,7 +107,7 @@ class Webhook:
 
     def unready(self) -> str | None:
         """Return why the API server should not call this replica, None where it should."""
-        if self._gate.draining:
+        if self._doors.draining:
             return "draining"
         for name, freshness in self._watches.items():
             if not freshness.is_synced:
@@ -120,23 +131,16 @@ class Webhook:
             self._log.write("certificate-reloaded")
 
 
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
-
-
-def _now_precise() -> str:
-    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
 async def run(settings: Settings) -> None:
     """Run the webhook until SIGTERM or SIGINT."""
-    log = Log(sys.stdout.buffer, _now_precise)
+    loop = asyncio.get_running_loop()
+    log = Log(sys.stdout.buffer, Timestamps(), loop.call_soon)
     # They would double every counter's series, and nobody reads them.
     disable_created_metrics()  # type: ignore[no-untyped-call] # not typed upstream
     logging.getLogger().addHandler(LibraryHandler(log))
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+        loop.add_signal_handler(number, stop.set)
     async with connect(settings.kubeconfig) as kube:
         webhook = Webhook(settings, kube, log)
         # What stands now stands for good: the collector need not look through it again.
@@ -144,6 +148,7 @@ async def run(settings: Settings) -> None:
         gc.freeze()
         await webhook.serve(stop)
     log.write("stopped")
+    log.flush()
 
 
 def serve(
