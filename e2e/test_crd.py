@@ -1,18 +1,16 @@
 """The CustomResourceDefinition on a real API server: what the model says, the server says too."""
 
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
-from tests.support.policies import PolicyFile, load_policies
 
 from e2e.cluster.target import Cluster
+from e2e.crd import CRD, install_crd
 from revet.core.errors import PolicyError
 from revet.core.model.policy import parse_policy
+from tests.support.policies import PolicyFile, load_policies
 
-_CRD = Path(__file__).parent.parent / "crds" / "revet.dev_hardeningpolicies.yaml"
 GOOD = load_policies("good")
 BAD = load_policies("bad")
 # A strict client is told of an unknown field before the schema is looked at.
@@ -21,9 +19,7 @@ _DRY_RUN = ("create", "--dry-run=server", "--validate=strict", "--filename=-", "
 
 @pytest.fixture(scope="module", autouse=True)
 def _crd(cluster: Cluster) -> None:
-    cluster.apply(_CRD.read_text(encoding="utf-8"))
-    name = yaml.safe_load(_CRD.read_text(encoding="utf-8"))["metadata"]["name"]
-    cluster.kubectl("wait", "--for=condition=Established", "--timeout=60s", f"crd/{name}")
+    install_crd(cluster)
 
 
 def _policy(name: str, **spec: object) -> dict[str, Any]:
@@ -36,7 +32,7 @@ def _policy(name: str, **spec: object) -> dict[str, Any]:
 
 
 def test_the_server_finds_no_fault_with_the_crd(cluster: Cluster) -> None:
-    found = cluster.kubectl("get", "-f", str(_CRD), "--output=json")
+    found = cluster.kubectl("get", "-f", str(CRD), "--output=json")
     conditions = {each["type"]: each for each in json.loads(found.stdout)["status"]["conditions"]}
     assert conditions["Established"]["status"] == "True"
     # set where the schema is not structural
@@ -125,7 +121,7 @@ def test_too_long_a_status_is_refused(cluster: Cluster) -> None:
 
 def test_the_crd_can_be_applied_on_the_clients_side(cluster: Cluster) -> None:
     """It must fit into an annotation, for those who run a plain `kubectl apply`."""
-    cluster.kubectl("apply", "--dry-run=server", "--server-side=false", f"--filename={_CRD}")
+    cluster.kubectl("apply", "--dry-run=server", "--server-side=false", f"--filename={CRD}")
 
 
 def test_each_field_is_explained(cluster: Cluster) -> None:

@@ -17,7 +17,6 @@ from revet.core.compiled_policy import CompiledPolicy
 from revet.core.model.policy import parse_policy
 from revet.core.render.webhook import NAME, Backend, webhook_configurations
 
-CRD: Final = Path(__file__).parents[1] / "crds" / "revet.dev_hardeningpolicies.yaml"
 OWN_NAMESPACE: Final = "revet-system"
 _KINDS: Final = ("ValidatingWebhookConfiguration", "MutatingWebhookConfiguration")
 Manifest = Mapping[str, Any]
@@ -152,13 +151,6 @@ def policy(name: str, labels: Mapping[str, str], **spec: object) -> dict[str, An
             **spec,
         },
     }
-
-
-def install_crd(plane: ControlPlane) -> None:
-    """Install the HardeningPolicy's CRD, and return when it is served."""
-    plane.apply(CRD.read_text())
-    name = "crd/hardeningpolicies.revet.dev"
-    plane.kubectl("wait", "--for=condition=Established", "--timeout=60s", name)
 
 
 def free_port() -> int:
