@@ -5,14 +5,13 @@ import sys
 from dataclasses import dataclass
 from statistics import median
 
-from e2e.cluster.process import ClusterError
-from e2e.cluster.toolchain import ToolchainError
-
 from bench import apiserver, webhook
 from bench.figures import Figure, shortfalls
 from bench.report import print_report
 from bench.scene import Scene, open_scene
 from bench.traffic import TrafficError
+from e2e.cluster.process import ClusterError
+from e2e.cluster.toolchain import ToolchainError
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from e2e.cluster.controlplane import ControlPlane
-from e2e.cluster.process import ClusterError
-
 from bench.apiserver import LABEL, Variant, render_webhook
 from bench.policies import (
     MUTATE,
@@ -23,6 +20,8 @@ from bench.review import read_pod, read_review
 from bench.servers import Server, Site, start_reference, start_revet
 from bench.traffic import Target
 from bench.webhook import Contender
+from e2e.cluster.controlplane import ControlPlane
+from e2e.cluster.process import ClusterError
 
 CRD = Path(__file__).parents[1] / "crds" / "revet.dev_hardeningpolicies.yaml"
 NOOP = "noop.bench.revet.dev"

@@ -9,11 +9,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from bench.usage import Usage, read_usage
 from e2e.cluster.controlplane import ControlPlane
 from e2e.cluster.process import Process
 from e2e.cluster.toolchain import build_go
-
-from bench.usage import Usage, read_usage
 
 REFERENCE = Path(__file__).parent / "reference"
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
+
 from e2e.cluster.toolchain import build_go
 
 

@@ -1,6 +1,7 @@
 """A bar that nobody can miss would prove nothing."""
 
 import pytest
+
 from bench.figures import Figure, median_ratio, shortfalls
 
 
