@@ -5,11 +5,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+
 from bench.apiserver import LABEL, Variant, measure, render_webhook
 from bench.review import read_pod, read_review
 from bench.servers import Server, Site, start_reference
 from bench.traffic import Target, TrafficError, send
-
 from e2e.cluster.certificates import Authority
 from e2e.cluster.controlplane import ControlPlane
 
