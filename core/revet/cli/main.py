@@ -1,0 +1,60 @@
+"""The command `revet`: options only; what it says is made in core."""
+
+from difflib import get_close_matches
+from importlib.metadata import version
+from typing import Annotated, Final
+
+import typer
+
+BAD_INPUT: Final = 2
+
+app = typer.Typer(
+    help="Hardening that is enforced, verified and operable.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+
+
+def _print_version(*, wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"revet {version('revet')}")
+        raise typer.Exit
+
+
+@app.callback()
+def revet(
+    *,
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_print_version, is_eager=True, help="Print it, exit."),
+    ] = False,
+) -> None:
+    """Hardening that is enforced, verified and operable."""
+
+
+@app.command()
+def explain(
+    ids: Annotated[
+        list[str], typer.Argument(metavar="ID...", help="Controls, as denials name them.")
+    ],
+) -> None:
+    """Tell what a control asks, why, how to fix it and what may break."""
+    # Imported here: help and completion need none of it.
+    from revet.core.checks import BY_ID  # noqa: PLC0415
+    from revet.core.explain import explain as describe  # noqa: PLC0415
+
+    unknown = [each for each in ids if each not in BY_ID]
+    for each in unknown:
+        near = get_close_matches(each, BY_ID, n=1)
+        hint = f"did you mean {near[0]}?" if near else f"must be one of {', '.join(BY_ID)}"
+        typer.echo(f"revet explain: no control {each!r}: {hint}", err=True)
+    known = [BY_ID[each] for each in dict.fromkeys(ids) if each in BY_ID]
+    if known:
+        typer.echo("\n\n\n".join(describe(check) for check in known))
+    if unknown:
+        raise typer.Exit(BAD_INPUT)
+
+
+def main() -> None:
+    """Run the command line."""
+    app()

@@ -1,0 +1,58 @@
+"""What `revet explain` tells of a control: what it asks, why, how to fix it, what may break."""
+
+from textwrap import fill, indent
+from typing import Final
+
+from revet.core.check import Check, Default
+
+_WIDTH: Final = 96
+_WORDS: Final = {
+    Default.DISABLED: "Disabled",
+    Default.AUDIT: "Audit",
+    Default.WARN: "Warn",
+    Default.WARN_PATCH: "Warn + patch",
+    Default.ENFORCE: "Enforce",
+    Default.ENFORCE_PATCH: "Enforce + patch",
+}
+
+
+def explain(check: Check) -> str:
+    """Return all there is to say of a control, as text for a terminal of 96 columns."""
+    since = ", ".join(str(revision.since) for revision in check.revisions)
+    text = check.explanation
+    parts = [
+        f"{check.id}: {check.title}",
+        _paragraph("What", text.what),
+        _paragraph("Why", text.why),
+        f"How to fix\n{indent(text.fix, '    ')}",
+        _paragraph("What may break", text.breaks),
+        "Profiles\n" + "\n".join(_profiles(check)),
+        _paragraph(
+            "Standard",
+            f"Pod Security Standards, {check.level.value}: {check.upstream} "
+            f"(rules of {since}, the newest one not above the policy's standardVersion holds).",
+        ),
+        f"In a policy (its enforcement is the ceiling)\n{indent(_in_policy(check), '    ')}",
+    ]
+    return "\n\n".join(parts)
+
+
+def _paragraph(title: str, text: str) -> str:
+    lines = fill(text, _WIDTH, initial_indent="    ", subsequent_indent="    ")
+    return f"{title}\n{lines}"
+
+
+def _profiles(check: Check) -> list[str]:
+    profiles = check.profiles._asdict()
+    return [f"    {name:<12}{_WORDS[default]}" for name, default in profiles.items()]
+
+
+def _in_policy(check: Check) -> str:
+    lines = [
+        "controls:",
+        f"- id: {check.id}",
+        "  mode: Enforce         # Disabled, Audit, Warn or Enforce; absent: the profile's",
+    ]
+    if check.patchable:
+        lines.append("  patch: true           # or false; absent: the profile's")
+    return "\n".join(lines)
