@@ -117,11 +117,25 @@ class Webhook:
         return [line for line in logged if line["event"] == "decision"]
 
     def apply_policies(self, policies: Iterable[Manifest]) -> None:
-        """Apply these policies, and the entries that they need; others go."""
+        """Apply these policies, wait until they are judged by, and apply the entries they need.
+
+        Entries that none of them needs go.
+        """
         policies = list(policies)
         if policies:
             self.plane.apply(policies)
+        for each in policies:
+            self.wait_for(each["metadata"]["name"])
         self.apply_entries(policies)
+
+    def wait_for(self, name: str) -> None:
+        """Wait until the policy's newest generation is what the webhook judges by."""
+        path = ("get", "hardeningpolicy", name, "--output=jsonpath={.metadata.generation}")
+        generation = float(self.plane.kubectl(*path).stdout)
+        self._process.wait_until(
+            lambda: self.metric("revet_policy_generation", policy=name) == generation,
+            f"at generation {generation:.0f} of policy {name}",
+        )
 
     def apply_entries(self, policies: Iterable[Manifest]) -> None:
         """Apply the entries that these policies need, as core renders them."""

@@ -1,22 +1,50 @@
 """The webhook's metrics, by name; in a registry of their own, passed in where they are counted."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.exposition import generate_latest
+from prometheus_client.registry import Collector
 
 # An answer takes well under a millisecond; the API server gives up after 2 or 5 seconds.
 _BUCKETS_S: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.5, 1, 2, 5)
 
 
+class _Generations(Collector):
+    """Policies come and go, so their gauge is made anew at each scrape."""
+
+    def __init__(self, generations: Callable[[], Mapping[str, int]]) -> None:
+        self._generations = generations
+
+    def collect(self) -> Iterator[Metric]:
+        family = GaugeMetricFamily(
+            "revet_policy_generation",
+            "metadata.generation of each policy as this replica judges by it.",
+            labels=("policy",),
+        )
+        for name, generation in self._generations().items():
+            family.add_metric((name,), generation)
+        yield family
+
+
 class Metrics:
     """Everything that the webhook counts."""
 
-    def __init__(self, cache_age: Callable[[], float], last_sync: Callable[[], float]) -> None:
-        """Make the metrics; the functions give seconds, and seconds since the epoch."""
+    def __init__(
+        self,
+        cache_age: Callable[[], float],
+        last_sync: Callable[[], float],
+        generations: Callable[[], Mapping[str, int]],
+    ) -> None:
+        """Make the metrics; the functions are asked at each scrape.
+
+        They give seconds, seconds since the epoch, and the generation of each policy by name.
+        """
         self.registry = CollectorRegistry()
+        self.registry.register(_Generations(generations))
         reviews = Counter(
             "revet_admission_reviews",
             "AdmissionReviews answered, by the entry's door, the object's kind and the verdict "

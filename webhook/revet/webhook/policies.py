@@ -39,6 +39,10 @@ class PolicyCopy:
         #: The names of those whose newest version can't be read.
         self.refused: set[str] = set()
 
+    def generations(self) -> dict[str, int]:
+        """Return the generation in force of each policy, by name."""
+        return {name: policy.generation for name, policy in self.compiled.items()}
+
     def replace(self, objects: Sequence[bytes]) -> None:
         """Take these policies for all there are."""
         names = {self._take(data) for data in objects}

@@ -93,7 +93,7 @@ class Capabilities(_Wire, frozen=True, gc=False):
 class Sysctl(_Wire, frozen=True, gc=False):
     """A kernel parameter of the pod."""
 
-    name: str = ""
+    name: str | None = None
 
 
 class SecurityContext(_Wire, frozen=True, gc=False):
@@ -155,7 +155,7 @@ class Container(_Wire, frozen=True, gc=False):
 class PodOS(_Wire, frozen=True, gc=False):
     """The operating system that the pod names."""
 
-    name: str = ""
+    name: str | None = None
 
 
 class PodSpec(_Wire, frozen=True, gc=False):
