@@ -1,0 +1,183 @@
+"""The catalog of checks keeps the rules that upstream's validateChecks has, and our own."""
+
+import re
+
+import pytest
+
+from revet.core.check import Check, Default, Level
+from revet.core.model.mode import Mode
+from revet.core.checks import ALL, BY_ID
+from revet.core.engine import select_level, select_profile
+from revet.core.model.catalog import CONTROLS, PATCHABLE
+from revet.core.model.pod import Pod, PodTemplateSpec
+from revet.core.model.version import LATEST, KubeVersion
+
+LETTERS = {
+    "-": Default.DISABLED,
+    "A": Default.AUDIT,
+    "W": Default.WARN,
+    "P": Default.WARN_PATCH,
+    "D": Default.ENFORCE,
+    "PD": Default.ENFORCE_PATCH,
+}
+# Control, upstream's id, and the letters of the profiles baseline, restricted and high.
+TABLE = """
+privileged-containers   privileged                 D D  D
+host-namespaces         hostNamespaces             D D  D
+host-path-volumes       hostPathVolumes            D D  D
+host-ports              hostPorts                  D D  D
+host-probes             hostProbesAndHostLifecycle D D  D
+windows-host-process    windowsHostProcess         D D  D
+capabilities-baseline   capabilities_baseline      D D  D
+apparmor                appArmorProfile            D D  D
+selinux-options         seLinuxOptions             D D  D
+proc-mount              procMount                  D D  D
+seccomp-baseline        seccompProfile_baseline    D D  D
+sysctls                 sysctls                    D D  D
+volume-types            restrictedVolumes          A D  D
+no-privilege-escalation allowPrivilegeEscalation   W PD PD
+run-as-non-root         runAsNonRoot               A PD PD
+run-as-user-nonzero     runAsUser                  A D  D
+seccomp-required        seccompProfile_restricted  P PD PD
+drop-all-capabilities   capabilities_restricted    A PD PD
+proc-mount-restricted   procMount_restricted       - D  D
+"""
+ROWS = [line.split() for line in TABLE.strip().splitlines()]
+OVERRIDES = {
+    "volume-types": ("host-path-volumes",),
+    "seccomp-required": ("seccomp-baseline",),
+    "drop-all-capabilities": ("capabilities-baseline",),
+    "proc-mount-restricted": ("proc-mount",),
+}
+
+
+def test_the_catalog_is_the_table() -> None:
+    assert [row[0] for row in ROWS] == [check.id for check in ALL]
+    assert [row[1] for row in ROWS] == [check.upstream for check in ALL]
+
+
+@pytest.mark.parametrize(("control", "letters"), [(row[0], row[2:]) for row in ROWS])
+def test_profiles_do_what_the_letters_say(control: str, letters: list[str]) -> None:
+    profiles = BY_ID[control].profiles
+    assert [profiles.of(name) for name in ("baseline", "restricted", "high")] == [
+        LETTERS[letter] for letter in letters
+    ]
+
+
+def test_ids_are_unique_kebab_case_and_the_models() -> None:
+    ids = [check.id for check in ALL]
+    assert len(set(ids)) == len(ids) == len(BY_ID)
+    assert all(re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", each) for each in ids)
+    assert tuple(ids) == CONTROLS
+    assert tuple(check.id for check in ALL if check.patchable) == PATCHABLE
+
+
+@pytest.mark.parametrize("check", ALL, ids=lambda check: check.id)
+def test_a_check_keeps_the_rules(check: Check) -> None:
+    versions = [revision.since for revision in check.revisions]
+    assert versions == sorted(set(versions))
+    assert versions
+    assert all(KubeVersion(1, 0) <= version <= LATEST for version in versions)
+    # A revision that changes nothing would be a slip.
+    assert len({revision.run for revision in check.revisions}) == len(versions)
+    assert check.overrides == OVERRIDES.get(check.id, ())
+    assert not check.overrides or check.level is Level.RESTRICTED
+    assert all(BY_ID[each].level is Level.BASELINE for each in check.overrides)
+    # Who patches by default can patch.
+    assert check.patchable or not any(default.value[1] for default in check.profiles)
+    explanation = check.explanation
+    texts = (check.title, explanation.what, explanation.why, explanation.fix, explanation.breaks)
+    assert all(text.strip() == text and text for text in texts)
+    assert all(text.endswith(".") for text in (explanation.what, explanation.why))
+
+
+@pytest.mark.parametrize("check", ALL, ids=lambda check: check.id)
+def test_the_newest_revision_not_above_the_version_is_run(check: Check) -> None:
+    for minor in range(LATEST.minor + 1):
+        version = KubeVersion(1, minor)
+        expected = [each.run for each in check.revisions if each.since <= version][-1:]
+        assert [run for run in [check.revision(version)] if run is not None] == expected
+
+
+@pytest.mark.parametrize("check", ALL, ids=lambda check: check.id)
+def test_an_empty_pod_is_judged_without_error(check: Check) -> None:
+    for revision in check.revisions:
+        assert list(revision.run(Pod(PodTemplateSpec()))) == []
+
+
+@pytest.mark.parametrize(
+    ("level", "version", "count"),
+    [
+        # As upstream counts: 12 at baseline, 15 at restricted (7 of its own, 8 not overridden).
+        (Level.BASELINE, LATEST, 12),
+        (Level.RESTRICTED, LATEST, 15),
+        (Level.BASELINE, KubeVersion(1, 33), 11),
+        (Level.RESTRICTED, KubeVersion(1, 0), 12),
+        (Level.RESTRICTED, KubeVersion(1, 7), 12),
+        (Level.RESTRICTED, KubeVersion(1, 8), 13),
+        (Level.RESTRICTED, KubeVersion(1, 19), 13),
+        (Level.RESTRICTED, KubeVersion(1, 34), 15),
+    ],
+)
+def test_a_level_has_the_checks_of_its_version(
+    level: Level, version: KubeVersion, count: int
+) -> None:
+    active = select_level(ALL, level, version)
+    assert len(active) == count
+    assert all(check.mode is Mode.ENFORCE and not check.patch for check in active)
+
+
+Changes = dict[str, tuple[Mode | None, bool | None]]
+
+
+def _modes(profile: str, changes: Changes, version: KubeVersion = LATEST) -> dict[str, Mode]:
+    return {check.id: check.mode for check in select_profile(ALL, profile, version, changes)}
+
+
+@pytest.mark.parametrize(
+    ("profile", "changes", "runs"),
+    [
+        # baseline denies hostPath and only counts the rest of volume-types: both run
+        ("baseline", {}, {"host-path-volumes": Mode.ENFORCE, "volume-types": Mode.AUDIT}),
+        # as strict as the one that it covers: that one need not run
+        ("baseline", {"volume-types": (Mode.ENFORCE, None)}, {"host-path-volumes": None}),
+        ("restricted", {}, {"host-path-volumes": None, "volume-types": Mode.ENFORCE}),
+        # milder than the one that it covers: both run again
+        (
+            "restricted",
+            {"volume-types": (Mode.WARN, None)},
+            {"host-path-volumes": Mode.ENFORCE, "volume-types": Mode.WARN},
+        ),
+        # switched off it covers nothing
+        (
+            "restricted",
+            {"volume-types": (Mode.DISABLED, None)},
+            {"host-path-volumes": Mode.ENFORCE, "volume-types": None},
+        ),
+        ("restricted", {"sysctls": (Mode.DISABLED, None)}, {"sysctls": None}),
+        ("baseline", {"proc-mount-restricted": (Mode.WARN, None)}, {"proc-mount": Mode.ENFORCE}),
+    ],
+)
+def test_an_overridden_check_runs_where_it_is_the_stricter_one(
+    profile: str, changes: Changes, runs: dict[str, Mode | None]
+) -> None:
+    modes = _modes(profile, changes)
+    assert {each: modes.get(each) for each in runs} == runs
+
+
+def test_a_check_that_does_not_exist_yet_covers_nothing() -> None:
+    assert "seccomp-baseline" in _modes("restricted", {}, KubeVersion(1, 18))
+    assert "seccomp-baseline" not in _modes("restricted", {}, KubeVersion(1, 19))
+
+
+def test_patching_is_the_profiles_unless_the_policy_says_otherwise() -> None:
+    changes: Changes = {
+        "seccomp-required": (None, False),
+        "run-as-non-root": (Mode.AUDIT, None),
+        "no-privilege-escalation": (None, True),
+    }
+    active = {check.id: check for check in select_profile(ALL, "baseline", LATEST, changes)}
+    assert {each for each, check in active.items() if check.patch} == {"no-privilege-escalation"}
+    active = {check.id: check for check in select_profile(ALL, "high", LATEST, changes)}
+    assert active["run-as-non-root"].mode is Mode.AUDIT
+    assert active["run-as-non-root"].patch

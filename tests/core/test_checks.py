@@ -1,0 +1,59 @@
+"""Every check finds in tests/data/checks what the files say, and nothing else."""
+
+from pathlib import Path
+
+import pytest
+
+from revet.core import checks
+from revet.core.check import Check
+from revet.core.checks import ALL, BY_ID
+from revet.core.message import place
+from revet.core.model.version import KubeVersion
+from tests.support.check_files import ROOT, CheckFile, load_check_files
+
+FILES = load_check_files()
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.title)
+def test_a_check_finds_what_the_file_says(file: CheckFile) -> None:
+    subject = file.subject
+    run = BY_ID[file.check].revision(KubeVersion.parse(file.version))
+    findings = list(run(subject.pod())) if run is not None else []
+    assert [
+        f"{place(subject.prefix, each.pointer, each.container)}: {each.message}"
+        for each in findings
+    ] == file.expected
+    assert {each.control for each in findings} <= {file.check}
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.title)
+def test_a_file_says_what_its_folder_says(file: CheckFile) -> None:
+    assert file.verdict == ("fail" if file.expected else "pass")
+
+
+@pytest.mark.parametrize("check", ALL, ids=lambda check: check.id)
+@pytest.mark.parametrize("verdict", ["pass", "fail"])
+def test_every_check_has_files(check: Check, verdict: str) -> None:
+    assert [file for file in FILES if (file.check, file.verdict) == (check.id, verdict)]
+
+
+def test_every_folder_is_of_a_check() -> None:
+    assert {folder.name for folder in ROOT.iterdir()} == set(BY_ID)
+    assert len(FILES) == sum(1 for path in ROOT.rglob("*") if path.is_file())
+
+
+def test_every_module_of_checks_is_in_the_catalog() -> None:
+    folder = Path(checks.__file__).parent
+    modules = {path.stem for path in folder.glob("*.py")} - {"__init__"}
+    assert {check.id.replace("-", "_") for check in ALL} == modules
+
+
+@pytest.mark.parametrize("check", ALL, ids=lambda check: check.id)
+def test_each_revision_has_a_file_on_both_sides_of_its_boundary(
+    check: Check,
+) -> None:
+    versions = {KubeVersion.parse(file.version) for file in FILES if file.check == check.id}
+    for revision in check.revisions:
+        since = revision.since
+        assert since in versions
+        assert since.minor == 0 or KubeVersion(1, since.minor - 1) in versions

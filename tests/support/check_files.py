@@ -1,0 +1,80 @@
+"""The pods of tests/data/checks/ID/{pass,fail}/NAME.yaml, which every judge of pods must agree on.
+
+A file that fails says in comments what is found, in order and word for word:
+`# expect: spec.containers[0] "app": privileged is true, must be false or unset`.
+`# version: v1.34` names the version of the standard, where it matters.
+"""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from revet.core.workload import Subject, read
+
+ROOT = Path(__file__).parent.parent / "data" / "checks"
+
+
+@dataclass(frozen=True)
+class CheckFile:
+    """One file: the check that it is about, its verdict, and what is found."""
+
+    check: str
+    verdict: str
+    name: str
+    text: str
+
+    @property
+    def title(self) -> str:
+        """The path from ROOT, without the suffix."""
+        return f"{self.check}/{self.verdict}/{self.name}"
+
+    @property
+    def version(self) -> str:
+        """The version of the standard to judge by."""
+        return next(self._said("version"), "latest")
+
+    @property
+    def expected(self) -> list[str]:
+        """What the check finds: where, and the message."""
+        return list(self._said("expect"))
+
+    @property
+    def manifest(self) -> dict[str, Any]:
+        """The object, as a dict of its own."""
+        manifest: dict[str, Any] = yaml.safe_load(self.text)
+        return manifest
+
+    @property
+    def subject(self) -> Subject:
+        """The object, as the engine reads it."""
+        return read_text(self.text)
+
+    def _said(self, word: str) -> Iterator[str]:
+        mark = f"# {word}: "
+        lines = self.text.splitlines()
+        return (line.removeprefix(mark) for line in lines if line.startswith(mark))
+
+
+def load_check_files() -> list[CheckFile]:
+    """Read all files, sorted."""
+    return [
+        CheckFile(
+            path.parent.parent.name, path.parent.name, path.stem, path.read_text(encoding="utf-8")
+        )
+        for path in sorted(ROOT.rglob("*.yaml"))
+    ]
+
+
+def read_text(text: str) -> Subject:
+    """Read an object from YAML."""
+    return read_manifest(yaml.safe_load(text))
+
+
+def read_manifest(manifest: dict[str, Any]) -> Subject:
+    """Read an object as the webhook does: from its JSON, by its group and kind."""
+    group = manifest["apiVersion"].rpartition("/")[0]
+    return read(group, manifest["kind"], json.dumps(manifest).encode())

@@ -1,0 +1,42 @@
+"""Makes compiled policies in one line, the long way: through the document that people write."""
+
+import json
+from collections.abc import Mapping, Sequence
+
+from revet.core.compiled_policy import CompiledPolicy
+from revet.core.model.policy import parse_policy
+
+NAME_LABEL = "kubernetes.io/metadata.name"
+PROD: Mapping[str, object] = {"matchLabels": {"tier": "prod"}}
+
+
+def named(*names: str) -> Mapping[str, object]:
+    """Write the selector of namespaces by name."""
+    return {"matchExpressions": [{"key": NAME_LABEL, "operator": "In", "values": names}]}
+
+
+def override(enforcement: str, **labels: str) -> Mapping[str, object]:
+    """Write an enforcement override for namespaces with these labels."""
+    return {"namespaceSelector": {"matchLabels": labels}, "enforcement": enforcement}
+
+
+def compile_policy(
+    name: str = "production",
+    selector: Mapping[str, object] = PROD,
+    profile: str = "restricted",
+    controls: Sequence[Mapping[str, object]] = (),
+    **spec: object,
+) -> CompiledPolicy:
+    """Compile a policy; `spec` holds further fields, by their names in the document."""
+    document = {
+        "apiVersion": "revet.dev/v1alpha1",
+        "kind": "HardeningPolicy",
+        "metadata": {"name": name, "generation": 1},
+        "spec": {
+            "namespaceSelector": selector,
+            "profile": profile,
+            "controls": controls,
+            **spec,
+        },
+    }
+    return CompiledPolicy.of(parse_policy(json.dumps(document)))

@@ -1,0 +1,26 @@
+"""Applies JSON patches that only add (RFC 6902): by itself, so that the engine is held to it."""
+
+from collections.abc import Iterable
+from copy import deepcopy
+from typing import Any
+
+from revet.core.patch import Operation
+
+
+def apply_patch(document: Any, operations: Iterable[Operation]) -> Any:  # noqa: ANN401 -- any JSON
+    """Return a patched copy; an operation that does not fit is an error, as the RFC wants."""
+    document = deepcopy(document)
+    for operation in operations:
+        if operation["op"] != "add":
+            raise ValueError(f"{operation['op']} is not add")
+        *parents, last = [
+            token.replace("~1", "/").replace("~0", "~")
+            for token in operation["path"].removeprefix("/").split("/")
+        ]
+        place = document
+        for token in parents:
+            place = place[int(token)] if isinstance(place, list) else place[token]
+        if not isinstance(place, dict):
+            raise TypeError(f"{operation['path']}: the parent is no object")
+        place[last] = deepcopy(operation["value"])
+    return document
