@@ -6,10 +6,11 @@ from typing import Final
 
 import msgspec
 
-from revet.core.check import Json, Mode
+from revet.core.check import Json
 from revet.core.compiled_policy import Applied
 from revet.core.decide import Decision, decide
 from revet.core.engine import ActiveCheck, mend, safe_fixes
+from revet.core.model.mode import Mode
 from revet.core.model.pod import Pod
 from revet.core.patch import Operation
 from revet.core.workload import Subject

@@ -2,9 +2,10 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from enum import Enum, IntEnum
+from enum import Enum
 from typing import NamedTuple, TypeAlias
 
+from revet.core.model.mode import Mode
 from revet.core.model.pod import Pod
 from revet.core.model.version import KubeVersion
 
@@ -17,20 +18,6 @@ class Level(Enum):
 
     BASELINE = "baseline"
     RESTRICTED = "restricted"
-
-
-class Mode(IntEnum):
-    """What a finding leads to; ordered, so that a ceiling is a minimum."""
-
-    DISABLED = 0
-    AUDIT = 1
-    WARN = 2
-    ENFORCE = 3
-
-    @classmethod
-    def parse(cls, name: str) -> "Mode":
-        """Read a mode or an enforcement as policies spell it, for example `Audit`."""
-        return cls[name.upper()]
 
 
 class Outcome(Enum):

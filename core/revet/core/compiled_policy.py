@@ -4,10 +4,10 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final, Self
 
-from revet.core.check import Mode
 from revet.core.checks import ALL
 from revet.core.engine import ActiveCheck, select_profile
 from revet.core.entry import Entry, entries, scopes
+from revet.core.model.mode import Mode
 from revet.core.model.policy import HardeningPolicy
 from revet.core.model.selector import Labels, LabelSelector, Operator, compile_selector
 from revet.core.model.version import KubeVersion
@@ -53,10 +53,7 @@ class CompiledPolicy:
                 ALL,
                 spec.profile,
                 KubeVersion.parse(spec.standard_version),
-                {
-                    control.id: (Mode.parse(control.mode) if control.mode else None, control.patch)
-                    for control in spec.controls
-                },
+                {control.id: (control.mode, control.patch) for control in spec.controls},
             )
         )
         return cls(
@@ -65,7 +62,7 @@ class CompiledPolicy:
             profile=spec.profile,
             checks=checks,
             modes={check.id: check.mode for check in checks},
-            templates=Mode.parse(spec.templates),
+            templates=spec.templates,
             selects_pod=compile_selector(spec.pod_selector),
             scopes=tuple((compile_selector(each), ceiling) for each, ceiling in scopes(spec)),
             entries=tuple(

@@ -3,9 +3,10 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from revet.core.check import Finding, Mode
+from revet.core.check import Finding
 from revet.core.compiled_policy import Applied
 from revet.core.engine import evaluate
+from revet.core.model.mode import Mode
 from revet.core.model.pod import Pod
 
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 import msgspec
 
-from revet.core.check import Assignment, Check, CheckPod, Finding, Json, Level, Mode
+from revet.core.check import Assignment, Check, CheckPod, Finding, Json, Level
+from revet.core.model.mode import Mode
 from revet.core.model.pod import Pod, PodTemplateSpec
 from revet.core.model.version import KubeVersion
 from revet.core.patch import Operation, assign

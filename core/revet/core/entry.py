@@ -8,8 +8,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from hashlib import sha256
 
-from revet.core.check import Mode
 from revet.core.engine import ActiveCheck
+from revet.core.model.mode import Mode
 from revet.core.model.policy import HardeningPolicySpec
 from revet.core.model.selector import LabelSelector, canonical, join
 
@@ -58,10 +58,10 @@ def scopes(spec: HardeningPolicySpec) -> Iterator[tuple[LabelSelector, Mode]]:
 
     An override holds only within the policy's own selector, so its scope is their conjunction.
     """
-    yield spec.namespace_selector, Mode.parse(spec.enforcement)
+    yield spec.namespace_selector, spec.enforcement
     for override in spec.enforcement_overrides:
         selector = join(spec.namespace_selector, override.namespace_selector)
-        yield selector, Mode.parse(override.enforcement)
+        yield selector, override.enforcement
 
 
 def entries(spec: HardeningPolicySpec, checks: Iterable[ActiveCheck]) -> list[Entry]:
@@ -69,7 +69,7 @@ def entries(spec: HardeningPolicySpec, checks: Iterable[ActiveCheck]) -> list[En
     active = list(checks)
     enforces = any(check.mode is Mode.ENFORCE for check in active)
     patches = any(check.patch for check in active)
-    refuses_templates = enforces and Mode.parse(spec.templates) is Mode.ENFORCE
+    refuses_templates = enforces and spec.templates is Mode.ENFORCE
     fail: dict[str, Entry] = {}
     base = hash_selector(spec.namespace_selector)
     for selector, ceiling in scopes(spec):

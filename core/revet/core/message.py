@@ -4,8 +4,8 @@ from collections.abc import Iterable
 
 import msgspec
 
-from revet.core.check import Mode
 from revet.core.decide import Decision, Verdict
+from revet.core.model.mode import Mode
 from revet.core.pointer import field_path, join, split
 from revet.core.workload import Subject
 
@@ -50,7 +50,7 @@ def audit(subject: Subject, decision: Decision) -> str:
         {
             "policy": verdict.applied.policy.name,
             "control": verdict.finding.control,
-            "mode": verdict.mode.name.capitalize(),
+            "mode": verdict.mode.value,
             "path": subject.prefix + verdict.finding.pointer,
             "message": verdict.finding.message,
         }

@@ -159,7 +159,7 @@ class Reviewer:
         for verdict in decision.verdicts:
             applied = verdict.applied
             if path == (applied.pods_counted_by if is_pod else applied.templates_counted_by):
-                mode = verdict.mode.name.capitalize()
+                mode = verdict.mode.value
                 name = applied.policy.name
                 self._metrics.findings.labels(name, verdict.finding.control, mode).inc()
 
@@ -191,5 +191,5 @@ def _line(verdict: Verdict) -> dict[str, str]:
     return {
         "policy": verdict.applied.policy.name,
         "control": verdict.finding.control,
-        "mode": verdict.mode.name.capitalize(),
+        "mode": verdict.mode.value,
     }

@@ -23,6 +23,8 @@ from revet.core.model.version import KubeVersion
 
 _ALLOWED: Final = ("RuntimeDefault", "Localhost")
 _HINT: Final = "securityContext: {seccompProfile: {type: RuntimeDefault}}"
+_ANNOTATION: Final = "seccomp.security.alpha.kubernetes.io/pod"
+_SAME_AS_PATCH: Final = (None, "runtime/default", "docker/default")
 # On the pod: it serves every container, and leaves those alone that have one of their own.
 _PATCH: Final = Fix(
     _HINT, (Assignment("/spec/securityContext/seccompProfile", {"type": "RuntimeDefault"}),)
@@ -55,9 +57,13 @@ def _missing(pod: Pod) -> Iterator[Finding]:
                 f"{pointer}/securityContext/seccompProfile",
                 "seccompProfile is not set, must be RuntimeDefault or Localhost",
                 container.name,
-                # The API refuses the field on Windows pods.
-                Fix(_HINT) if pod.is_windows else _PATCH,
+                _PATCH if _api_accepts_default(pod) else Fix(_HINT),
             )
+
+
+def _api_accepts_default(pod: Pod) -> bool:
+    # The API refuses the field on Windows pods, and beside an annotation that says otherwise.
+    return not pod.is_windows and pod.annotations.get(_ANNOTATION) in _SAME_AS_PATCH
 
 
 def _seccomp_1_25(pod: Pod) -> Iterator[Finding]:
@@ -80,7 +86,8 @@ CHECK = Check(
     profiles=Profiles(Default.WARN_PATCH, Default.ENFORCE_PATCH, Default.ENFORCE_PATCH),
     explanation=Explanation(
         what="Every container has a seccomp profile, RuntimeDefault or Localhost, its own or the "
-        "pod's. Where patching is on and the pod sets none, RuntimeDefault is set on the pod.",
+        "pod's. Where patching is on and the pod sets none, not by the older annotation either, "
+        "RuntimeDefault is set on the pod.",
         why="Without it a container may make every system call. The runtime's default profile "
         "shuts the few dozen that programs don't use and exploits do.",
         fix="""\

@@ -10,6 +10,7 @@ from pydantic_core import from_json, to_json
 from revet.core.errors import PolicyError
 from revet.core.model.catalog import CONTROLS, PATCHABLE, UNSUPPORTED
 from revet.core.model.document import drop_nulls
+from revet.core.model.mode import Mode
 from revet.core.model.policy_images import Images
 from revet.core.model.policy_namespaces import Namespaces
 from revet.core.model.policy_network import Network
@@ -31,20 +32,6 @@ class Profile(StrEnum):
     BASELINE = "baseline"
     RESTRICTED = "restricted"
     HIGH = "high"
-
-
-class Mode(StrEnum):
-    """What a finding leads to, least first. Compare by `rank`: as texts they sort otherwise."""
-
-    DISABLED = "Disabled"
-    AUDIT = "Audit"
-    WARN = "Warn"
-    ENFORCE = "Enforce"
-
-    @property
-    def rank(self) -> int:
-        """The place in the order from Disabled (0) to Enforce (3)."""
-        return tuple(type(self)).index(self)
 
 
 Enforcement = Literal[Mode.AUDIT, Mode.WARN, Mode.ENFORCE]
@@ -189,7 +176,7 @@ class HardeningPolicySpec(Model):
     def only_raises(self) -> bool:
         """Tell whether no override is below the policy's own enforcement."""
         overrides = self.enforcement_overrides
-        return all(each.enforcement.rank >= self.enforcement.rank for each in overrides)
+        return all(each.enforcement >= self.enforcement for each in overrides)
 
     @model_validator(mode="after")
     def _refuse_unsupported(self) -> Self:
