@@ -10,6 +10,8 @@ from pathlib import Path
 
 import yaml
 
+from revet.core.checks import ALL
+from revet.core.controls_doc import render_controls
 from revet.core.crdgen import hardening_policy_crd
 
 ROOT = Path(__file__).parent.parent
@@ -22,7 +24,10 @@ def render_crd() -> str:
 
 
 # Every generated file of the project, by its path from the root.
-FILES: dict[str, Callable[[], str]] = {"crds/revet.dev_hardeningpolicies.yaml": render_crd}
+FILES: dict[str, Callable[[], str]] = {
+    "crds/revet.dev_hardeningpolicies.yaml": render_crd,
+    "docs/controls.md": lambda: render_controls(ALL),
+}
 
 
 def find_stale(root: Path = ROOT) -> list[str]:

@@ -6,7 +6,8 @@ from typing import Final
 from revet.core.check import Check, Default
 
 _WIDTH: Final = 96
-_WORDS: Final = {
+#: What a profile does with a control, as people read it.
+WORDS: Final = {
     Default.DISABLED: "Disabled",
     Default.AUDIT: "Audit",
     Default.WARN: "Warn",
@@ -44,7 +45,7 @@ def _paragraph(title: str, text: str) -> str:
 
 def _profiles(check: Check) -> list[str]:
     profiles = check.profiles._asdict()
-    return [f"    {name:<12}{_WORDS[default]}" for name, default in profiles.items()]
+    return [f"    {name:<12}{WORDS[default]}" for name, default in profiles.items()]
 
 
 def _in_policy(check: Check) -> str:
