@@ -5,10 +5,10 @@ import re
 import pytest
 
 from revet.core.check import Check, Default, Level
-from revet.core.model.mode import Mode
 from revet.core.checks import ALL, BY_ID
 from revet.core.engine import select_level, select_profile
 from revet.core.model.catalog import CONTROLS, PATCHABLE
+from revet.core.model.mode import Mode
 from revet.core.model.pod import Pod, PodTemplateSpec
 from revet.core.model.version import LATEST, KubeVersion
 

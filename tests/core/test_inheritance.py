@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from revet.core.check import Finding
-from revet.core.model.mode import Mode
 from revet.core.checks import ALL, BY_ID
 from revet.core.engine import mend, select_profile
+from revet.core.model.mode import Mode
 from revet.core.model.version import LATEST, KubeVersion
 from tests.support.check_files import read_manifest
 
