@@ -27,7 +27,7 @@ SAFE_CAPABILITIES = _words(
 )
 BAD_CAPABILITIES = (
     *_words("NET_RAW SYS_ADMIN BPF ALL CAP_NET_BIND_SERVICE CAP_CHOWN chown net_bind_service"),
-    *("", " CHOWN", "NET_BIND_SERVICE "),
+    *("", " CHOWN", "NET_BIND_SERVICE ", "NET-RAW", "12", "\u212aILL"),  # K as the Kelvin sign
 )
 CAPABILITIES = nest(
     {
@@ -39,7 +39,7 @@ CAPABILITIES = nest(
         "drop": Field(
             (fixed("ALL"), fixed("NET_RAW", "ALL"), fixed("ALL", "ALL")),
             (*UNSET, fixed(), fixed("NET_RAW")),
-            (*map(fixed, ("all", "CAP_ALL", "ALL ", "")), fixed("All", "KILL")),
+            (*map(fixed, ("all", "CAP_ALL", "ALL ", "", "\uff21LL")), fixed("All", "KILL")),
         ),
     }
 )
@@ -75,7 +75,8 @@ _FALSE = (*UNSET, False)
 FLAG = Field(_FALSE, _FALSE, (True,))
 WINDOWS_OPTIONS = nest({"hostProcess": FLAG, "runAsUserName": Field(UNSET, ("ContainerUser",))})
 WINDOWS = Field((*UNSET, WINDOWS_OPTIONS), (*UNSET, empty, WINDOWS_OPTIONS))
-USER = Field((*UNSET, 1000), (*UNSET, 1, 65534), (0,))
+_INT64 = (2**63 - 1, -(2**63))
+USER = Field((*UNSET, 1000), (*UNSET, 1, 65534, -1, *_INT64), (0,))
 GROUP = Field((*UNSET, 1000), (*UNSET, 0))  # No check reads it.
 
 CONTAINER_CONTEXT = nest(
@@ -90,7 +91,9 @@ CONTAINER_CONTEXT = nest(
         "appArmorProfile": PROFILE,
         "seLinuxOptions": SELINUX,
         "procMount": Field(
-            (*UNSET, "Default"), (*UNSET, "Default"), ("Unmasked", "", "default", "Unmasked ")
+            (*UNSET, "Default"),
+            (*UNSET, "Default"),
+            ("Unmasked", "", "default", "Unmasked ", "D\u00e9fault"),
         ),
         "windowsOptions": WINDOWS,
         "readOnlyRootFilesystem": Field((True,), (*UNSET, False)),
@@ -98,7 +101,7 @@ CONTAINER_CONTEXT = nest(
 )
 
 _HOSTS = (*UNSET, "")
-_BAD_HOSTS = ("127.0.0.1", "example.com", " ")
+_BAD_HOSTS = ("127.0.0.1", "example.com", " ", "b\u00fccher.example", "\u0000")
 HOST = Field(_HOSTS, _HOSTS, _BAD_HOSTS)
 PORT = Field((8080,), ("http",))
 HTTP = nest(
@@ -122,7 +125,7 @@ _HOST_PORTS = (*UNSET, 0)
 CONTAINER_PORT = nest(
     {
         "containerPort": Field((8080,), (80, 8080)),
-        "hostPort": Field(_HOST_PORTS, _HOST_PORTS, (80, 65535)),
+        "hostPort": Field(_HOST_PORTS, _HOST_PORTS, (80, 65535, -1, 2**31 - 1)),
         "hostIP": Field(UNSET, (*UNSET, "0.0.0.0")),  # noqa: S104 - no check reads it
     }
 )
@@ -149,6 +152,12 @@ NAMES = {
     "containers": ("web", "sidecar", "log"),
     "ephemeralContainers": ("debug", "debug-2"),
 }
+# The API refuses these names, and any name that is taken, but only after the webhooks.
+_ODD_NAMES = ("", "web", "\u6d4b\u8bd5\U0001f600", 'a"b\\c/d~e')
+
+
+def _name(usual: str) -> Field:
+    return Field((usual,), (usual,), _ODD_NAMES)
 
 
 def _containers(kind: str) -> Callable[[Dice], list[Object]]:
@@ -156,7 +165,8 @@ def _containers(kind: str) -> Callable[[Dice], list[Object]]:
     counts = range(1, len(NAMES[kind]) + 1)
 
     def make(dice: Dice) -> list[Object]:
-        return [{"name": name, **dice.fill(fields)} for name in NAMES[kind][: dice.pick(counts)]]
+        names = NAMES[kind][: dice.pick(counts)]
+        return [{"name": dice.value(_name(name)), **dice.fill(fields)} for name in names]
 
     return make
 
@@ -171,7 +181,8 @@ def _volume(dice: Dice) -> Object:
             ((other,), ("hostPath",), (), (source, other), (source, "hostPath")),
         )
     )
-    return {"name": "data", **{name: None if dice.happens(0.05) else {} for name in sources}}
+    name = dice.value(_name("data"))
+    return {"name": name, **{name: None if dice.happens(0.05) else {} for name in sources}}
 
 
 VOLUMES = some((_volume,), most=3)
@@ -239,7 +250,11 @@ SPEC = {
 }
 
 # Annotations that checks read: (prefix, whether a name follows, value).
-_SUFFIXES = (*(name for names in NAMES.values() for name in names), "no-such-container", "")
+_SUFFIXES = (
+    *(name for names in NAMES.values() for name in names),
+    "no-such-container",
+    *_ODD_NAMES,
+)
 _NEVER = ("unconfined", "localhost", "Runtime/Default", "runtime/default ")
 _ALPHA_GOOD = ("runtime/default", "docker/default", "localhost/a.json", "localhost/")
 _ALPHA = Field(_ALPHA_GOOD, _ALPHA_GOOD, ("", *_NEVER))
