@@ -14,6 +14,8 @@ from e2e.cluster.toolchain import find_go, required_version
 from e2e.oracle.controls import CONTROLS
 
 MODULE = "k8s.io/pod-security-admission"
+PASSING, FAILING = 975, 3266
+"""How many there are: a reader that finds fewer must not look like one that agrees."""
 ORACLE = Path(__file__).parent / "oracle"
 _IDS = {check.lower(): check for check in CONTROLS}  # Files are named in lower case.
 

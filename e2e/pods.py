@@ -42,10 +42,14 @@ def make_question(random: Random) -> Question:
     )
 
 
+def nth_question(seed: int, number: int) -> Question:
+    """Make one question of a seed's. It depends on both numbers only, so it can be made again."""
+    return make_question(Random(f"{seed}/{number}"))
+
+
 def generate_questions(seed: int, count: int) -> Iterator[Question]:
-    """Make `count` questions. Number i depends on the seed and i only, so it can be made again."""
-    for number in range(count):
-        yield make_question(Random(f"{seed}/{number}"))  # noqa: S311 - chance, not a secret
+    """Make the first `count` questions of a seed."""
+    return (nth_question(seed, number) for number in range(count))
 
 
 def questions() -> st.SearchStrategy[Question]:
