@@ -18,6 +18,7 @@ from revet.core.model.selector import Labels
 
 POLICIES: Final = Collection("/apis/revet.dev/v1alpha1/hardeningpolicies")
 NAMESPACES: Final = Collection("/api/v1/namespaces", metadata_only=True)
+_MOST_RETIRED: Final = 1024
 
 
 class _Object(msgspec.Struct):
@@ -108,6 +109,7 @@ class Knowledge:
         """Start empty; `system` are the namespaces outside every policy that does not name them."""
         self._system = system
         self._paths: frozenset[str] = frozenset()
+        self._retired: dict[str, None] = {}
         self._applied: dict[tuple[str, str], tuple[Applied, ...]] = {}
         self._news = asyncio.Event()
         self.policies = PolicyCopy(self._forget, complain)
@@ -124,7 +126,7 @@ class Knowledge:
         known = self._applied.get((path, namespace))
         if known is not None:
             return known
-        while path not in self._paths or namespace not in self.namespaces.labels:
+        while not self._knows(path) or namespace not in self.namespaces.labels:
             try:
                 async with asyncio.timeout_at(deadline):
                     await self._news.wait()
@@ -135,10 +137,19 @@ class Knowledge:
         self._applied[path, namespace] = known
         return known
 
+    def _knows(self, path: str) -> bool:
+        return path in self._paths or path in self._retired
+
     def _forget(self) -> None:
         self._applied.clear()
-        self._paths = frozenset(
+        paths = frozenset(
             entry.path for policy in self.policies.compiled.values() for _, entry in policy.entries
         )
+        # A policy goes before its entry does. Such calls are judged by the policies that are left:
+        # to refuse them as unknown would punish whoever deletes a policy.
+        gone = dict.fromkeys((*self._retired, *(self._paths - paths)))
+        kept = [path for path in gone if path not in paths]
+        self._retired = dict.fromkeys(kept[-_MOST_RETIRED:])
+        self._paths = paths
         news, self._news = self._news, asyncio.Event()
         news.set()

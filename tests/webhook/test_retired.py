@@ -1,0 +1,81 @@
+"""A policy goes before its entry does: calls of that entry are judged by what is left."""
+
+import json
+from typing import Any
+
+from revet.webhook.policies import Knowledge
+
+
+def _policy(name: str, **spec: Any) -> bytes:
+    selector = {"matchLabels": {"tier": "prod"}}
+    spec = {"namespaceSelector": selector, "profile": "restricted", "enforcement": "Enforce"} | spec
+    return json.dumps(
+        {
+            "apiVersion": "revet.dev/v1alpha1",
+            "kind": "HardeningPolicy",
+            "metadata": {"name": name, "generation": 1},
+            "spec": spec,
+        }
+    ).encode()
+
+
+def _knowledge(*policies: bytes) -> Knowledge:
+    knowledge = Knowledge(frozenset(), print)
+    namespace = {"metadata": {"name": "prod", "labels": {"tier": "prod"}}}
+    knowledge.namespaces.replace([json.dumps(namespace).encode()])
+    knowledge.policies.replace(policies)
+    return knowledge
+
+
+def _path(knowledge: Knowledge, name: str) -> str:
+    return knowledge.policies.compiled[name].entries[0][1].path
+
+
+async def _names(knowledge: Knowledge, path: str) -> list[str] | None:
+    applied = await knowledge.applied(path, "prod", deadline=0)
+    return None if applied is None else [each.policy.name for each in applied]
+
+
+async def test_a_deleted_policy_denies_nothing_through_its_entry() -> None:
+    knowledge = _knowledge(_policy("one"))
+    path = _path(knowledge, "one")
+    knowledge.policies.drop(_policy("one"))
+    assert await _names(knowledge, path) == []
+
+
+async def test_the_policies_that_are_left_go_on_judging() -> None:
+    other = {"namespaceSelector": {"matchExpressions": [{"key": "tier", "operator": "Exists"}]}}
+    knowledge = _knowledge(_policy("one"), _policy("two", **other))
+    path = _path(knowledge, "one")
+    knowledge.policies.replace([_policy("two", **other)])
+    assert await _names(knowledge, path) == ["two"]
+
+
+async def test_an_entry_of_an_older_selector_is_known_still() -> None:
+    knowledge = _knowledge(_policy("one"))
+    path = _path(knowledge, "one")
+    moved = _policy("one", namespaceSelector={"matchLabels": {"tier": "test"}})
+    knowledge.policies.put(moved)
+    assert _path(knowledge, "one") != path
+    assert await _names(knowledge, path) == []
+
+
+async def test_a_policy_that_comes_back_judges_again() -> None:
+    knowledge = _knowledge(_policy("one"))
+    path = _path(knowledge, "one")
+    knowledge.policies.drop(_policy("one"))
+    knowledge.policies.put(_policy("one"))
+    assert await _names(knowledge, path) == ["one"]
+
+
+async def test_an_entry_that_no_policy_ever_had_is_unknown() -> None:
+    assert await _names(_knowledge(_policy("one")), "/validate/0123456789ab") is None
+
+
+async def test_old_entries_are_forgotten_in_the_end() -> None:
+    knowledge = _knowledge(_policy("one"))
+    first = _path(knowledge, "one")
+    for index in range(1100):
+        selector = {"matchLabels": {"tier": f"t{index}"}}
+        knowledge.policies.put(_policy("one", namespaceSelector=selector))
+    assert await _names(knowledge, first) is None
