@@ -1,14 +1,18 @@
 """A policy goes before its entry does: calls of that entry are judged by what is left."""
 
 import json
-from typing import Any
 
 from revet.webhook.policies import Knowledge
 
 
-def _policy(name: str, **spec: Any) -> bytes:
+def _policy(name: str, **changes: object) -> bytes:
     selector = {"matchLabels": {"tier": "prod"}}
-    spec = {"namespaceSelector": selector, "profile": "restricted", "enforcement": "Enforce"} | spec
+    spec = {
+        "namespaceSelector": selector,
+        "profile": "restricted",
+        "enforcement": "Enforce",
+        **changes,
+    }
     return json.dumps(
         {
             "apiVersion": "revet.dev/v1alpha1",
