@@ -2,17 +2,15 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Final, Self
+from typing import Self
 
 from revet.core.checks import ALL
 from revet.core.engine import ActiveCheck, select_profile
-from revet.core.entry import Entry, entries, scopes
+from revet.core.entry import Entry, entries, named_namespaces, scopes
 from revet.core.model.mode import Mode
 from revet.core.model.policy import HardeningPolicy
-from revet.core.model.selector import Labels, LabelSelector, Operator, compile_selector
+from revet.core.model.selector import Labels, compile_selector
 from revet.core.model.version import KubeVersion
-
-NAME_LABEL: Final = "kubernetes.io/metadata.name"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +66,7 @@ class CompiledPolicy:
             entries=tuple(
                 (compile_selector(each.selector), each) for each in entries(spec, checks)
             ),
-            named=frozenset(_named(spec.namespace_selector)),
+            named=named_namespaces(spec.namespace_selector),
         )
 
     def ceiling(self, namespace: str, labels: Labels, system: frozenset[str]) -> Mode | None:
@@ -83,14 +81,6 @@ class CompiledPolicy:
         if namespace in system:
             return min(max(ceilings), Mode.WARN) if namespace in self.named else None
         return max(ceilings)
-
-
-def _named(selector: LabelSelector) -> Iterable[str]:
-    if NAME_LABEL in selector.match_labels:
-        yield selector.match_labels[NAME_LABEL]
-    for term in selector.match_expressions:
-        if term.key == NAME_LABEL and term.operator is Operator.IN:
-            yield from term.values
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,28 +110,25 @@ def apply(
     `labels` we have seen last: its policies apply, under Enforce where the entry is a Fail one.
     """
     applied: list[Applied] = []
+    is_system = namespace in system
     for policy in sorted(policies, key=lambda each: each.name):
         ceiling = policy.ceiling(namespace, labels, system)
         for _, entry in policy.entries:
             if entry.path == path:
-                proven = Mode.ENFORCE if entry.fail else policy.scopes[0][1]
+                # What goes by an Ignore entry can't be refused, whatever the policy says.
+                proven = Mode.ENFORCE if entry.fail else min(policy.scopes[0][1], Mode.WARN)
                 ceiling = max(ceiling or proven, proven)
         if ceiling is not None:
-            applied.append(
-                Applied(
-                    policy,
-                    ceiling,
-                    _counter(policy, labels, path, is_pod=True),
-                    _counter(policy, labels, path, is_pod=False),
-                )
-            )
+            called = [
+                entry
+                for matches, entry in policy.entries
+                if entry.path == path or (entry.reaches(is_system=is_system) and matches(labels))
+            ]
+            pods, templates = _counter(called, is_pod=True), _counter(called, is_pod=False)
+            applied.append(Applied(policy, ceiling, pods, templates))
     return tuple(applied)
 
 
-def _counter(policy: CompiledPolicy, labels: Labels, path: str, *, is_pod: bool) -> str | None:
-    paths = (
-        (not entry.fail, entry.path)
-        for matches, entry in policy.entries
-        if entry.takes(is_pod=is_pod) and (entry.path == path or matches(labels))
-    )
+def _counter(called: Iterable[Entry], *, is_pod: bool) -> str | None:
+    paths = ((not entry.fail, entry.path) for entry in called if entry.takes(is_pod=is_pod))
     return min(paths, default=(True, None))[1]

@@ -7,12 +7,14 @@ matched the entry's selector against the namespace as it is now.
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from hashlib import sha256
+from typing import Final
 
 from revet.core.engine import ActiveCheck
 from revet.core.model.mode import Mode
 from revet.core.model.policy import HardeningPolicySpec
-from revet.core.model.selector import LabelSelector, canonical, join
+from revet.core.model.selector import LabelSelector, Operator, Requirement, canonical, join
 
+NAME_LABEL: Final = "kubernetes.io/metadata.name"
 _HASH_LENGTH = 12
 
 
@@ -28,6 +30,7 @@ class Entry:
         pods: Pods, their ephemeralcontainers and resize go there.
         templates: the workload kinds go there.
         patches: Pods go to its mutating twin first.
+        system_only: of its namespaces only system ones go there, which no Fail entry selects.
 
     """
 
@@ -37,6 +40,7 @@ class Entry:
     pods: bool
     templates: bool
     patches: bool = False
+    system_only: bool = False
 
     @property
     def path(self) -> str:
@@ -47,10 +51,34 @@ class Entry:
         """Return whether a Pod, or a workload's template, goes there."""
         return self.pods if is_pod else self.templates
 
+    def reaches(self, *, is_system: bool) -> bool:
+        """Return whether it is called for system namespaces, or for the others."""
+        return not self.fail if is_system else not self.system_only
 
-def hash_selector(selector: LabelSelector) -> str:
-    """Return a short hash that two selectors share if they say the same."""
-    return sha256(canonical(selector).encode()).hexdigest()[:_HASH_LENGTH]
+
+def hash_selector(selector: LabelSelector, *, system_only: bool = False) -> str:
+    """Return a short hash that two selectors share if they say the same, of the same namespaces."""
+    # No key has a colon, so the two kinds never meet.
+    text = f"{'system:' if system_only else ''}{canonical(selector)}"
+    return sha256(text.encode()).hexdigest()[:_HASH_LENGTH]
+
+
+def named_namespaces(selector: LabelSelector) -> frozenset[str]:
+    """Return the namespaces that a selector names one by one."""
+    names = {selector.match_labels[NAME_LABEL]} if NAME_LABEL in selector.match_labels else set()
+    for term in selector.match_expressions:
+        if term.key == NAME_LABEL and term.operator is Operator.IN:
+            names.update(term.values)
+    return frozenset(names)
+
+
+def select_names(operator: Operator, names: Iterable[str]) -> LabelSelector:
+    """Return the selector of namespaces that have, or don't have, one of these names."""
+    # Not checked: there may be more names than one requirement of a policy may have.
+    term = Requirement.model_construct(
+        key=NAME_LABEL, operator=operator, values=tuple(sorted(names))
+    )
+    return LabelSelector.model_construct(match_labels={}, match_expressions=(term,))
 
 
 def scopes(spec: HardeningPolicySpec) -> Iterator[tuple[LabelSelector, Mode]]:
@@ -93,4 +121,18 @@ def entries(spec: HardeningPolicySpec, checks: Iterable[ActiveCheck]) -> list[En
         pods=bool(active) and not (covered and covered.pods),
         templates=bool(active) and not (covered and covered.templates),
     )
-    return [*fail.values(), *([ignore] if ignore.pods or ignore.templates else [])]
+    mild = [ignore, *_watch(spec.namespace_selector, covered)]
+    return [*fail.values(), *(each for each in mild if each.pods or each.templates)]
+
+
+def _watch(selector: LabelSelector, covered: Entry | None) -> Iterator[Entry]:
+    """Yield the entry for system namespaces that the policy names: a Fail one leaves them out."""
+    if covered is not None and named_namespaces(selector):
+        yield Entry(
+            hash_selector(selector, system_only=True),
+            selector,
+            fail=False,
+            pods=covered.pods,
+            templates=covered.templates,
+            system_only=True,
+        )

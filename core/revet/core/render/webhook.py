@@ -5,12 +5,13 @@ https://kubernetes.io/docs/reference/access-authn-authz/extensible-admission-con
 
 from base64 import b64encode
 from collections.abc import Iterable, Mapping
+from copy import deepcopy
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from revet.core.compiled_policy import NAME_LABEL, CompiledPolicy
-from revet.core.entry import Entry
-from revet.core.model.selector import LabelSelector, Operator, Requirement
+from revet.core.compiled_policy import CompiledPolicy
+from revet.core.entry import Entry, select_names
+from revet.core.model.selector import LabelSelector, Operator, Requirement, join
 
 #: Namespaces that no Fail entry ever selects; the chart adds those of CNI and CSI.
 SYSTEM_NAMESPACES: Final = ("kube-node-lease", "kube-public", "kube-system")
@@ -89,10 +90,16 @@ def webhook_configurations(
 
     `excluded` names the namespaces beside SYSTEM_NAMESPACES that are outside: our own, CNI, CSI.
     """
-    system = tuple(sorted({*SYSTEM_NAMESPACES, *excluded}))
-    merged = _merge(policies)
+    system = frozenset({*SYSTEM_NAMESPACES, *excluded})
+    merged = [
+        (entry, named)
+        for entry, named in _merge(policies)
+        if not entry.system_only or not named.isdisjoint(system)
+    ]
     validating = [_validating(entry, named, backend, system) for entry, named in merged]
-    mutating = [_mutating(entry, backend, system) for entry, _ in merged if entry.patches]
+    mutating = [
+        _mutating(entry, named, backend, system) for entry, named in merged if entry.patches
+    ]
     return [
         {
             "apiVersion": "admissionregistration.k8s.io/v1",
@@ -112,9 +119,12 @@ def webhook_configurations(
 
 
 def _merge(policies: Iterable[CompiledPolicy]) -> list[tuple[Entry, frozenset[str]]]:
-    """Join the entries of policies with the same selector, in an order that never moves."""
+    """Join the entries of policies with the same selector, in an order that never moves.
+
+    By name: selectors that say the same may be written otherwise, and the first one is shown.
+    """
     merged: dict[str, tuple[Entry, frozenset[str]]] = {}
-    for policy in policies:
+    for policy in sorted(policies, key=lambda each: each.name):
         for _, entry in policy.entries:
             known, named = merged.get(entry.path, (entry, frozenset[str]()))
             joined = replace(
@@ -128,13 +138,11 @@ def _merge(policies: Iterable[CompiledPolicy]) -> list[tuple[Entry, frozenset[st
 
 
 def _validating(
-    entry: Entry, named: frozenset[str], backend: Backend, system: tuple[str, ...]
+    entry: Entry, named: frozenset[str], backend: Backend, system: frozenset[str]
 ) -> Manifest:
     conditions = [{"name": "changes-the-pod", "expression": UNCHANGED}]
     if not entry.fail:
         conditions.append({"name": "not-the-api-server", "expression": NOT_API_SERVER})
-        # Named one by one, a system namespace may be watched.
-        system = tuple(name for name in system if name not in named)
     return {
         "name": f"{'enforce' if entry.fail else 'audit'}-{entry.hash}.revet.dev",
         "admissionReviewVersions": ["v1"],
@@ -142,7 +150,7 @@ def _validating(
         "failurePolicy": "Fail" if entry.fail else "Ignore",
         "matchConditions": conditions,
         "matchPolicy": "Equivalent",
-        "namespaceSelector": _selector(entry, system),
+        "namespaceSelector": _selector(entry, named, system),
         "objectSelector": {},
         "rules": _rules(entry),
         "sideEffects": "NoneOnDryRun",
@@ -150,37 +158,44 @@ def _validating(
     }
 
 
-def _mutating(entry: Entry, backend: Backend, system: tuple[str, ...]) -> Manifest:
+def _mutating(
+    entry: Entry, named: frozenset[str], backend: Backend, system: frozenset[str]
+) -> Manifest:
     return {
         "name": f"patch-{entry.hash}.revet.dev",
         "admissionReviewVersions": ["v1"],
         "clientConfig": backend.client_config(f"/mutate/{entry.hash}"),
         "failurePolicy": "Fail",
         "matchPolicy": "Equivalent",
-        "namespaceSelector": _selector(entry, system),
+        "namespaceSelector": _selector(entry, named, system),
         "objectSelector": {},
         "reinvocationPolicy": "IfNeeded",
-        "rules": [{**_POD_RULES[0], "operations": ["CREATE"]}],
+        "rules": [{**deepcopy(_POD_RULES[0]), "operations": ["CREATE"]}],
         "sideEffects": "NoneOnDryRun",
         "timeoutSeconds": FAIL_TIMEOUT_S,
     }
 
 
-def _selector(entry: Entry, system: tuple[str, ...]) -> Manifest:
-    exclusions: list[Requirement] = []
-    if system:
-        exclusions.append(Requirement(key=NAME_LABEL, operator=Operator.NOT_IN, values=system))
+def _selector(entry: Entry, named: frozenset[str], system: frozenset[str]) -> Manifest:
+    selector = entry.selector
+    if entry.system_only:
+        return _manifest(join(selector, select_names(Operator.IN, named & system)))
+    # Named one by one, a system namespace may be watched.
+    outside = system if entry.fail else system - named
+    if outside:
+        selector = join(selector, select_names(Operator.NOT_IN, outside))
     if entry.fail:
         # So that break-glass works while all of our pods are dead.
-        exclusions.append(Requirement(key=BREAK_GLASS_LABEL, operator=Operator.DOES_NOT_EXIST))
-    return _manifest(entry.selector, exclusions)
+        absent = Requirement(key=BREAK_GLASS_LABEL, operator=Operator.DOES_NOT_EXIST)
+        selector = join(selector, LabelSelector(match_expressions=(absent,)))
+    return _manifest(selector)
 
 
-def _manifest(selector: LabelSelector, exclusions: list[Requirement]) -> Manifest:
+def _manifest(selector: LabelSelector) -> Manifest:
     expressions = [
         {"key": each.key, "operator": each.operator.value}
         | ({"values": list(each.values)} if each.values else {})
-        for each in (*selector.match_expressions, *exclusions)
+        for each in selector.match_expressions
     ]
     labels: Mapping[str, str] = selector.match_labels
     manifest: Manifest = {"matchExpressions": expressions}
@@ -190,7 +205,7 @@ def _manifest(selector: LabelSelector, exclusions: list[Requirement]) -> Manifes
 
 
 def _rules(entry: Entry) -> list[Manifest]:
-    rules: list[Manifest] = [dict(rule) for rule in _POD_RULES] if entry.pods else []
+    rules: list[Manifest] = list(deepcopy(_POD_RULES)) if entry.pods else []
     if entry.templates:
         rules += (
             {
