@@ -4,7 +4,7 @@ import asyncio
 import io
 import json
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -90,6 +90,7 @@ class Harness:
         self.serving = ServingCertificate(self.certificate, self.key, self.reloads.append)
         self.client_tls = ssl.create_default_context(cadata=self.authority.ca_pem.decode())
         self.port = self.health_port = 0
+        self._server = self.doors.server()
 
     def write_certificate(self) -> None:
         """Write a new pair for the same authority."""
@@ -99,7 +100,7 @@ class Harness:
 
     async def listen(self, stack: AsyncExitStack) -> None:
         """Serve on free ports, as the process does."""
-        admission = web.ServerRunner(self.doors.server(), shutdown_timeout=1.0)
+        admission = web.ServerRunner(self._server, shutdown_timeout=1.0)
         health = web.AppRunner(
             health_app(self.metrics, lambda: self.unready), access_log=None, shutdown_timeout=1.0
         )
@@ -112,6 +113,10 @@ class Harness:
     def url(self) -> str:
         """Where reviews are sent."""
         return f"https://127.0.0.1:{self.port}"
+
+    def connections(self) -> list[object]:
+        """Return the connections that the API server would keep."""
+        return list(self._server.connections)
 
     def know(self, *manifests: Manifest) -> None:
         """Learn of policies and namespaces, as a watch would tell."""
@@ -152,6 +157,13 @@ class Harness:
         self.log.flush()
         logged = [json.loads(line) for line in self.stream.getvalue().splitlines()]
         return [line for line in logged if line["event"] == event]
+
+
+async def until(is_true: Callable[[], object]) -> None:
+    """Wait for a condition, for five seconds at most."""
+    async with asyncio.timeout(5):
+        while not is_true():  # noqa: ASYNC110 -- it is nobody's event
+            await asyncio.sleep(0.002)
 
 
 async def _listen(stack: AsyncExitStack, runner: web.BaseRunner, tls: ssl.SSLContext | None) -> int:

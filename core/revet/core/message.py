@@ -26,7 +26,8 @@ def denial(subject: Subject, namespace: str, decision: Decision) -> str:
         finding = group[0].finding
         suffix = f" ({', '.join(_names(group))})" if len(policies) > 1 else ""
         where = place(subject.prefix, finding.pointer, finding.container)
-        lines.append(f"  {finding.control:<{width}}  {where}: {_plain(finding.message)}{suffix}")
+        text = _plain(f"{where}: {finding.message}")
+        lines.append(f"  {finding.control:<{width}}  {text}{suffix}")
         if finding.fix is not None:
             lines.append(f"  {'':<{width}}  fix: {_plain(finding.fix.hint)}")
     if len(groups) > _MOST_FINDINGS:
@@ -64,7 +65,7 @@ def title(subject: Subject, namespace: str) -> str:
     """Return `Deployment prod/web`; a name that is still to be generated ends in a star."""
     metadata = subject.metadata
     name = metadata.name or (metadata.generate_name or "") + "*"
-    return f"{subject.kind} {namespace}/{name}"
+    return _plain(f"{subject.kind} {namespace}/{name}")
 
 
 def place(prefix: str, pointer: str, container: str | None) -> str:
