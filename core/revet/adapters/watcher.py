@@ -79,36 +79,39 @@ class Watcher:
         self._copy = copy
         self._freshness = freshness
         self._complain = complain
+        #: What has been taken in; empty where everything must be listed again.
+        self._version = ""
+        self._failures = 0
 
     async def run(self) -> None:
         """List and watch until cancelled."""
-        failures = 0
-        version = ""
         while True:
             try:
-                version = await self._watch(version or await self._list())
-                failures = 0
+                if not self._version:
+                    await self._list()
+                await self._watch()
             except _LostTrackError:
-                version = ""
+                self._version = ""
+                self._failures += 1
             except KubeError as error:
                 if error.status == HTTPStatus.GONE:
-                    version = ""
+                    self._version = ""
                 self._complain(str(error))
-                failures += 1
+                self._failures += 1
             # Also after an end in good order: a server that hangs up at once must not be hammered.
-            await asyncio.sleep(_BACKOFF_S[min(failures, len(_BACKOFF_S) - 1)])
+            await asyncio.sleep(_BACKOFF_S[min(self._failures, len(_BACKOFF_S) - 1)])
 
-    async def _list(self) -> str:
-        objects, version = await self._kube.list(self._collection)
+    async def _list(self) -> None:
+        objects, self._version = await self._kube.list(self._collection)
         self._copy.replace(objects)
         self._freshness.mark()
-        return version
 
-    async def _watch(self, version: str) -> str:
-        async for event in self._kube.watch(self._collection, version, _SILENCE_S):
+    async def _watch(self) -> None:
+        async for event in self._kube.watch(self._collection, self._version, _SILENCE_S):
+            # Kept at once: after a break the old versions must not come by a second time.
+            self._version = self._take(event) or self._version
+            self._failures = 0
             self._freshness.mark()
-            version = self._take(event) or version
-        return version
 
     def _take(self, event: WatchEvent) -> str:
         data = bytes(event.object)
