@@ -45,12 +45,11 @@ class Metrics:
         """
         self.registry = CollectorRegistry()
         self.registry.register(_Generations(generations))
-        reviews = Counter(
+        reviews = self._counter(
             "revet_admission_reviews",
             "AdmissionReviews answered, by the entry's door, the object's kind and the verdict "
             "(allowed, warned, denied, patched, unjudged, failed).",
             ("door", "kind", "verdict"),
-            registry=self.registry,
         )
         duration = Histogram(
             "revet_admission_review_duration_seconds",
@@ -59,47 +58,49 @@ class Metrics:
             buckets=_BUCKETS_S,
             registry=self.registry,
         )
-        self.findings = Counter(
+        # Looking a child up by its labels costs more than counting; the combinations are few.
+        self._reviews = cache(reviews.labels)
+        self._durations = cache(duration.labels)
+        self._add_counters()
+        self._add_ages(cache_age, last_sync)
+
+    def _add_counters(self) -> None:
+        self.findings = self._counter(
             "revet_findings",
             "Findings at admission, dry runs left out, each counted once however many entries "
             "were called for the object.",
             ("policy", "control", "mode"),
-            registry=self.registry,
         )
-        self.fail_closed = Counter(
+        self.fail_closed = self._counter(
             "revet_fail_closed",
             "Objects denied because they could not be judged, by reason (unknown-entry, error).",
             ("reason",),
-            registry=self.registry,
         )
-        self.refused_requests = Counter(
+        self.refused_requests = self._counter(
             "revet_refused_requests",
             "Requests that were no review that can be answered, by HTTP status.",
             ("status",),
-            registry=self.registry,
         )
-        self.certificate_reloads = Counter(
+        self.certificate_reloads = self._counter(
             "revet_certificate_reloads",
             "Certificates read again after a change, by result (ok, failed).",
             ("result",),
-            registry=self.registry,
         )
-        age = Gauge(
+
+    def _add_ages(self, cache_age: Callable[[], float], last_sync: Callable[[], float]) -> None:
+        Gauge(
             "revet_cache_age_seconds",
             "Seconds since the API server was last heard by the watch that is furthest behind.",
             registry=self.registry,
-        )
-        age.set_function(cache_age)
-        sync = Gauge(
+        ).set_function(cache_age)
+        Gauge(
             "revet_cache_last_sync_timestamp_seconds",
             "When that watch last heard of the API server, in seconds since the epoch.",
             registry=self.registry,
-        )
-        sync.set_function(last_sync)
+        ).set_function(last_sync)
 
-        # Looking a child up by its labels costs more than counting; the combinations are few.
-        self._reviews = cache(reviews.labels)
-        self._durations = cache(duration.labels)
+    def _counter(self, name: str, text: str, labels: tuple[str, ...]) -> Counter:
+        return Counter(name, text, labels, registry=self.registry)
 
     def count_review(self, door: str, kind: str, verdict: str, elapsed_s: float) -> None:
         """Count a review and how long its answer took."""
