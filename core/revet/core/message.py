@@ -13,6 +13,7 @@ from revet.core.workload import Subject
 _WARNING_LENGTH = 256
 _MOST_WARNINGS = 16
 _MOST_FINDINGS = 50
+_TEXT_LENGTH = 1024
 
 
 def denial(subject: Subject, namespace: str, decision: Decision) -> str:
@@ -52,8 +53,8 @@ def audit(subject: Subject, decision: Decision) -> str:
             "policy": verdict.applied.policy.name,
             "control": verdict.finding.control,
             "mode": verdict.mode.value,
-            "path": subject.prefix + verdict.finding.pointer,
-            "message": verdict.finding.message,
+            "path": _cut(subject.prefix + verdict.finding.pointer, _TEXT_LENGTH),
+            "message": _cut(verdict.finding.message, _TEXT_LENGTH),
         }
         for verdict in decision.verdicts[:_MOST_FINDINGS]
     ]
@@ -119,11 +120,16 @@ def _warning(subject: Subject, group: list[Verdict]) -> str:
     finding = group[0].finding
     where = place(subject.prefix, finding.pointer, finding.container)
     text = _plain(f"{finding.control} ({', '.join(_names(group))}): {where}: {finding.message}")
-    return text if len(text) <= _WARNING_LENGTH else f"{text[: _WARNING_LENGTH - 1]}…"
+    return _cut(text, _WARNING_LENGTH)
+
+
+def _cut(text: str, length: int) -> str:
+    return text if len(text) <= length else f"{text[: length - 1]}…"
 
 
 def _plain(text: str) -> str:
-    """Keep values that people chose from steering terminals or making lines of their own."""
+    """Keep values that people chose from steering terminals, making lines, and from flooding."""
+    text = _cut(text, _TEXT_LENGTH)
     if text.isprintable():
         return text
     return "".join(char if char.isprintable() else f"\\u{ord(char):04x}" for char in text)
