@@ -131,12 +131,13 @@ def test_a_part_of_a_part_can_be_refused() -> None:
     root = hardening_policy_crd()["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
     before = dict(_walk(root))
     assert before[".spec.network.allow"]["default"] == {}
-    assert before[".spec.network.allow.apiServer"]["default"] == "Bound"
-    crdgen._refuse(root, "spec.network.allow.apiServer")
+    assert before[".spec.network.allow.dns"]["default"] is True
+    crdgen._refuse(root, "spec.network.allow.dns")
     crdgen._refuse(root, "spec.network.flows[].ports")
     after = dict(_walk(root))
-    assert "default" not in after[".spec.network.allow.apiServer"]
-    for owner, field in ((".spec.network.allow", "apiServer"), (".spec.network.flows[]", "ports")):
+    assert "default" not in after[".spec.network.allow.dns"]
+    assert after[".spec.network.allow.dns"]["description"].endswith("Not supported in this version.")
+    for owner, field in ((".spec.network.allow", "dns"), (".spec.network.flows[]", "ports")):
         rules = after[owner]["x-kubernetes-validations"]
         assert rules[-1]["rule"] == f"!has(self.{field})"
 

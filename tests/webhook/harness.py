@@ -15,9 +15,10 @@ from aiohttp import web
 
 from e2e.cluster.certificates import Authority
 from revet.adapters.events import Notice
+from revet.adapters.health import health_app
+from revet.adapters.log import Log
 from revet.core.render.webhook import SYSTEM_NAMESPACES
-from revet.webhook.app import Doors, health_app
-from revet.webhook.log import Log
+from revet.webhook.app import Doors
 from revet.webhook.metrics import Metrics
 from revet.webhook.policies import Knowledge
 from revet.webhook.reviewer import Reviewer
@@ -102,7 +103,7 @@ class Harness:
         """Serve on free ports, as the process does."""
         admission = web.ServerRunner(self._server, shutdown_timeout=1.0)
         health = web.AppRunner(
-            health_app(self.metrics, lambda: self.unready), access_log=None, shutdown_timeout=1.0
+            health_app(self.metrics.expose, lambda: self.unready), access_log=None, shutdown_timeout=1.0
         )
         self.port = await _listen(stack, admission, self.serving.context)
         self.health_port = await _listen(stack, health, None)

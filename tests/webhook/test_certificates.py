@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from revet.adapters.address import SettingsError
 from revet.webhook import tls
-from revet.webhook.settings import SettingsError
 from revet.webhook.tls import ServingCertificate
 from tests.webhook.harness import Harness, until
 

@@ -11,11 +11,11 @@ import pytest
 from aiohttp import web
 
 from revet.adapters import watcher
+from revet.adapters.address import Address, Settings
 from revet.adapters.kube import Collection
+from revet.adapters.log import Log
 from revet.adapters.watcher import Freshness, Watcher
-from revet.webhook.log import Log
 from revet.webhook.main import Webhook
-from revet.webhook.settings import Address, Settings
 from tests.webhook.harness import Clock, Harness, until
 from tests.webhook.listwatch import ListWatch, event, hang_up, item, page, say, serve, stay
 

@@ -118,7 +118,10 @@ def _refuse(root: Schema, path: str) -> None:
         owner = owner["properties"][step.removesuffix("[]")]
         owner = owner["items"] if step.endswith("[]") else owner
     # A default would set the field in each object, which would then be refused.
-    owner["properties"][field].pop("default", None)
+    refused = owner["properties"][field]
+    refused.pop("default", None)
+    # What is said of its default does not hold yet.
+    refused["description"] += " Not supported in this version."
     owner.setdefault("x-kubernetes-validations", []).append(
         {
             "rule": f"!has(self.{field})",

@@ -1,11 +1,10 @@
-"""The webhook's HTTP: its doors, its limits, and the health server beside them.
+"""The webhook's HTTP: its doors and their limits.
 
 The doors are served by aiohttp's low-level server: three fixed paths need no router, and an
 AdmissionReview must cost little.
 """
 
 import asyncio
-from collections.abc import Callable
 from typing import Final
 
 from aiohttp import StreamReader, web
@@ -86,23 +85,3 @@ def _make_request(
     return web.BaseRequest(
         message, payload, protocol, writer, task, loop, client_max_size=MAX_BODY_BYTES
     )
-
-
-def health_app(metrics: Metrics, unready: Callable[[], str | None]) -> web.Application:
-    """Make the app for kubelet and Prometheus; `unready` says why we are not ready, if so."""
-
-    async def healthz(_: web.Request) -> web.Response:
-        return web.Response(text="ok")
-
-    async def readyz(_: web.Request) -> web.Response:
-        reason = unready()
-        return web.Response(status=503 if reason else 200, text=reason or "ok")
-
-    async def expose(_: web.Request) -> web.Response:
-        return web.Response(body=metrics.expose(), content_type="text/plain", charset="utf-8")
-
-    app = web.Application()
-    app.router.add_get("/healthz", healthz)
-    app.router.add_get("/readyz", readyz)
-    app.router.add_get("/metrics", expose)
-    return app

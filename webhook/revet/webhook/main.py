@@ -17,17 +17,19 @@ import uvloop
 from aiohttp import web
 from prometheus_client import disable_created_metrics
 
+from revet.adapters.address import Address, SettingsError
+from revet.adapters.clock import Timestamps, now
 from revet.adapters.events import EventRecorder
+from revet.adapters.health import health_app
 from revet.adapters.kube import Kube, KubeError, connect
+from revet.adapters.log import LibraryHandler, Log
 from revet.adapters.watcher import Freshness, Watcher
 from revet.core.render.webhook import SYSTEM_NAMESPACES
-from revet.webhook.app import Doors, health_app
-from revet.webhook.clock import Timestamps, now
-from revet.webhook.log import LibraryHandler, Log
+from revet.webhook.app import Doors
 from revet.webhook.metrics import Metrics
 from revet.webhook.policies import NAMESPACES, POLICIES, Knowledge
 from revet.webhook.reviewer import Reviewer
-from revet.webhook.settings import Address, Settings, SettingsError
+from revet.webhook.settings import Settings
 from revet.webhook.tls import ServingCertificate
 
 _BAD_INPUT: Final = 2
@@ -72,7 +74,7 @@ class Webhook:
                 )
             ]
             health = web.AppRunner(
-                health_app(self.metrics, self.unready),
+                health_app(self.metrics.expose, self.unready),
                 access_log=None,
                 shutdown_timeout=_SHUTDOWN_S,
             )

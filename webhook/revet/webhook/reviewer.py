@@ -5,13 +5,13 @@ from enum import Enum
 from traceback import format_exception
 
 from revet.adapters.events import Notice, Recorder
+from revet.adapters.log import Log
 from revet.core.admission import Request, judge, patch
 from revet.core.compiled_policy import Applied
 from revet.core.decide import Decision, Verdict
 from revet.core.errors import ManifestError
 from revet.core.message import audit, denial, warnings
 from revet.core.workload import holds_pod
-from revet.webhook.log import Log
 from revet.webhook.metrics import Metrics
 from revet.webhook.policies import Knowledge
 from revet.webhook.review import AdmissionRequest, Answer, Status, patched

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from revet.webhook.settings import SettingsError
+from revet.adapters.address import SettingsError
 
 _LOOK_EVERY_S: Final = 2.0
 
