@@ -136,7 +136,9 @@ def test_a_part_of_a_part_can_be_refused() -> None:
     crdgen._refuse(root, "spec.network.flows[].ports")
     after = dict(_walk(root))
     assert "default" not in after[".spec.network.allow.dns"]
-    assert after[".spec.network.allow.dns"]["description"].endswith("Not supported in this version.")
+    assert after[".spec.network.allow.dns"]["description"].endswith(
+        "Not supported in this version."
+    )
     for owner, field in ((".spec.network.allow", "dns"), (".spec.network.flows[]", "ports")):
         rules = after[owner]["x-kubernetes-validations"]
         assert rules[-1]["rule"] == f"!has(self.{field})"

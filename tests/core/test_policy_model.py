@@ -44,7 +44,7 @@ def _refusal(document: object) -> str:
 def test_a_good_policy_is_read(file: PolicyFile) -> None:
     policy = parse_policy(file.text)
     assert policy.metadata.name == json.loads(file.text)["metadata"]["name"]
-    assert parse_policy(policy.model_dump_json(by_alias=True, exclude_none=True)) == policy
+    assert parse_policy(policy.model_dump_json(by_alias=True, exclude_unset=True)) == policy
 
 
 @pytest.mark.parametrize("file", BAD, ids=lambda file: file.name)

@@ -103,7 +103,9 @@ class Harness:
         """Serve on free ports, as the process does."""
         admission = web.ServerRunner(self._server, shutdown_timeout=1.0)
         health = web.AppRunner(
-            health_app(self.metrics.expose, lambda: self.unready), access_log=None, shutdown_timeout=1.0
+            health_app(self.metrics.expose, lambda: self.unready),
+            access_log=None,
+            shutdown_timeout=1.0,
         )
         self.port = await _listen(stack, admission, self.serving.context)
         self.health_port = await _listen(stack, health, None)

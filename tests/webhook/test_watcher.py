@@ -11,7 +11,8 @@ import pytest
 from aiohttp import web
 
 from revet.adapters import watcher
-from revet.adapters.address import Address, Settings
+from revet.adapters.address import Address
+from revet.webhook.settings import Settings
 from revet.adapters.kube import Collection
 from revet.adapters.log import Log
 from revet.adapters.watcher import Freshness, Watcher
