@@ -32,10 +32,11 @@ class KubeError(Error):
 
 @dataclass(frozen=True, slots=True)
 class Collection:
-    """A kind of object in all namespaces, such as `/api/v1/namespaces`."""
+    """A kind of object, such as `/api/v1/namespaces`, all of them or those with some labels."""
 
     path: str
     metadata_only: bool = False
+    selector: str = ""
 
     def accept(self, suffix: str = "") -> str:
         """Return the Accept header: with metadata only, where that is enough."""
@@ -73,16 +74,28 @@ class Kube:
 
         """
         objects: list[bytes] = []
-        query = {"limit": str(_PAGE)}
+        version = ""
+        async for page, version in self.pages(collection):  # noqa: B007 -- the last one's counts
+            objects += page
+        return objects, version
+
+    async def pages(self, collection: Collection) -> AsyncIterator[tuple[list[bytes], str]]:
+        """Yield every object, a page at a time, each with the list's resourceVersion.
+
+        Raises:
+            KubeError: no answer, or a refusal.
+
+        """
+        query = {"limit": str(_PAGE), "labelSelector": collection.selector}
         while True:
             data = await self.request(
                 "GET", collection.path, query, accept=collection.accept("List")
             )
             page = _decode_page(data, collection.path)
             # A Raw is a view of the whole page; copies let the page go.
-            objects += (bytes(item) for item in page.items or ())
+            yield [bytes(item) for item in page.items or ()], page.metadata.resource_version
             if not page.metadata.continue_:
-                return objects, page.metadata.resource_version
+                return
             query["continue"] = page.metadata.continue_
 
     async def watch(
@@ -97,10 +110,16 @@ class Kube:
             KubeError: the connection broke, was silent, or was refused.
 
         """
-        query = {"watch": "1", "allowWatchBookmarks": "true", "resourceVersion": version}
+        query = {
+            "watch": "1",
+            "allowWatchBookmarks": "true",
+            "resourceVersion": version,
+            "labelSelector": collection.selector,
+        }
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=_REQUEST_S, sock_read=silence_s)
+        headers = {"Accept": collection.accept()}
         async with self._response(
-            "GET", collection.path, query, collection.accept(), None, timeout
+            "GET", collection.path, query, headers, None, timeout
         ) as response:
             await _raise_for_status(response, collection.path)
             async for line in _lines(response.content):
@@ -114,6 +133,7 @@ class Kube:
         *,
         body: Mapping[str, Any] | None = None,
         accept: str = "application/json",
+        content_type: str = "application/json",
     ) -> bytes:
         """Send one request and return the answer's body.
 
@@ -122,9 +142,15 @@ class Kube:
 
         """
         timeout = aiohttp.ClientTimeout(total=_REQUEST_S)
-        async with self._response(method, path, query or {}, accept, body, timeout) as response:
+        headers = {"Accept": accept, "Content-Type": content_type}
+        async with self._response(method, path, query or {}, headers, body, timeout) as response:
             await _raise_for_status(response, path)
             return await response.read()
+
+    @property
+    def client(self) -> ApiClient:
+        """The client of kubernetes.aio, for what of that library works on it."""
+        return self._client
 
     @asynccontextmanager
     async def _response(
@@ -132,11 +158,10 @@ class Kube:
         method: str,
         path: str,
         query: Mapping[str, str],
-        accept: str,
+        headers: dict[str, str],
         body: Mapping[str, Any] | None,
         timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109 -- aiohttp's own type, with its parts
     ) -> AsyncIterator[aiohttp.ClientResponse]:
-        headers = {"Accept": accept, "Content-Type": "application/json"}
         await self._client.update_params_for_auth(
             headers, [], ["BearerToken"], path, method, body, request_auth=None
         )

@@ -1,1 +1,1 @@
-"""The operator: reconciles policies into objects of the cluster."""
+"""The operator: keeps what policies ask for true, and says in their status what it found."""

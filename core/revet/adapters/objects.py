@@ -1,0 +1,125 @@
+"""Objects of the cluster, written by server-side apply and read as plain manifests."""
+
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any, Final
+
+import msgspec
+
+from revet.adapters.kube import Collection, Kube, KubeError
+
+Manifest = dict[str, Any]
+
+FIELD_MANAGER: Final = "revet"
+_APPLY: Final = "application/apply-patch+yaml"
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """A kind of object, as the API's paths name it."""
+
+    api_version: str
+    plural: str
+    namespaced: bool = False
+
+
+#: Every kind that the operator reads or writes.
+RESOURCES: Final[dict[str, Resource]] = {
+    "HardeningPolicy": Resource("revet.dev/v1alpha1", "hardeningpolicies"),
+    "Namespace": Resource("v1", "namespaces"),
+    "Secret": Resource("v1", "secrets", namespaced=True),
+    "NetworkPolicy": Resource("networking.k8s.io/v1", "networkpolicies", namespaced=True),
+    "ClusterRole": Resource("rbac.authorization.k8s.io/v1", "clusterroles"),
+    "EndpointSlice": Resource("discovery.k8s.io/v1", "endpointslices", namespaced=True),
+    "Pod": Resource("v1", "pods", namespaced=True),
+    "ValidatingWebhookConfiguration": Resource(
+        "admissionregistration.k8s.io/v1", "validatingwebhookconfigurations"
+    ),
+    "MutatingWebhookConfiguration": Resource(
+        "admissionregistration.k8s.io/v1", "mutatingwebhookconfigurations"
+    ),
+    "ValidatingAdmissionPolicy": Resource(
+        "admissionregistration.k8s.io/v1", "validatingadmissionpolicies"
+    ),
+    "ValidatingAdmissionPolicyBinding": Resource(
+        "admissionregistration.k8s.io/v1", "validatingadmissionpolicybindings"
+    ),
+}
+
+
+def path_of(kind: str, namespace: str = "", name: str = "") -> str:
+    """Return the API's path of a collection, or of one object in it."""
+    resource = RESOURCES[kind]
+    root = "/apis/" if "/" in resource.api_version else "/api/"
+    place = f"/namespaces/{namespace}" if resource.namespaced and namespace else ""
+    return f"{root}{resource.api_version}{place}/{resource.plural}" + (f"/{name}" if name else "")
+
+
+class Objects:
+    """Reads and writes objects; each call is one request, or one a page."""
+
+    def __init__(self, kube: Kube) -> None:
+        self._kube = kube
+
+    async def apply(self, manifest: Manifest, subresource: str = "") -> Manifest:
+        """Write our fields of an object, making it if need be, and return it as it stands then.
+
+        Raises:
+            KubeError: refused, or no answer.
+
+        """
+        metadata = manifest["metadata"]
+        path = path_of(manifest["kind"], metadata.get("namespace", ""), metadata["name"])
+        query = {"fieldManager": FIELD_MANAGER, "force": "true"}
+        answer = await self._kube.request(
+            "PATCH", path + subresource, query, body=manifest, content_type=_APPLY
+        )
+        return _decode(answer)
+
+    async def delete(self, manifest: Manifest) -> None:
+        """Delete exactly the object that was seen, by its uid; one that is gone is no error.
+
+        Raises:
+            KubeError: refused, another object by now, or no answer.
+
+        """
+        metadata = manifest["metadata"]
+        path = path_of(manifest["kind"], metadata.get("namespace", ""), metadata["name"])
+        body = {"preconditions": {"uid": metadata["uid"]}, "propagationPolicy": "Background"}
+        try:
+            await self._kube.request("DELETE", path, body=body)
+        except KubeError as error:
+            if error.status != HTTPStatus.NOT_FOUND:
+                raise
+
+    async def get(self, kind: str, name: str, namespace: str = "") -> Manifest | None:
+        """Return an object, None if there is none.
+
+        Raises:
+            KubeError: refused, or no answer.
+
+        """
+        try:
+            return _decode(await self._kube.request("GET", path_of(kind, namespace, name)))
+        except KubeError as error:
+            if error.status == HTTPStatus.NOT_FOUND:
+                return None
+            raise
+
+    async def list(self, kind: str, namespace: str = "", selector: str = "") -> list[Manifest]:
+        """Return all objects of a kind, of one namespace if named, with these labels.
+
+        Raises:
+            KubeError: refused, or no answer.
+
+        """
+        collection = Collection(path_of(kind, namespace), selector=selector)
+        objects, _ = await self._kube.list(collection)
+        # Items of a list of built-in kinds do not say what they are.
+        said = {"apiVersion": RESOURCES[kind].api_version, "kind": kind}
+        return [{**said, **_decode(data)} for data in objects]
+
+
+def _decode(data: bytes) -> Manifest:
+    manifest: Manifest = msgspec.json.decode(data)
+    return manifest

@@ -1,0 +1,37 @@
+"""The operator's settings: its command line, read once and passed in."""
+
+from dataclasses import dataclass
+
+from revet.adapters.address import Address
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the process was told.
+
+    Attributes:
+        namespace: Revet's own.
+        kubeconfig: None takes the pod's ServiceAccount.
+        service: the Service in front of the webhook, in our namespace.
+        webhook_url: a webhook outside of the cluster; None: the Service.
+        owner: the ClusterRole that owns cluster-scoped objects, so that they go when it goes.
+        system_namespaces: outside every policy that does not name them.
+        tolerated_keys: label keys that clouds add to the selectors of webhook entries.
+        health: plain HTTP: /healthz, /readyz, /metrics.
+        audit_interval_s: seconds between two audits of all pods.
+        lease: the Lease that makes one of several replicas the leader.
+        identity: who holds it; the same after a restart of the container.
+
+    """
+
+    namespace: str
+    kubeconfig: str | None
+    service: str
+    webhook_url: str | None
+    owner: str
+    system_namespaces: frozenset[str]
+    tolerated_keys: frozenset[str]
+    health: Address
+    audit_interval_s: float
+    lease: str
+    identity: str
