@@ -26,6 +26,8 @@ def render_crd() -> str:
 # Every generated file of the project, by its path from the root.
 FILES: dict[str, Callable[[], str]] = {
     "crds/revet.dev_hardeningpolicies.yaml": render_crd,
+    # A chart can't reach outside of its folder.
+    "charts/revet/crds/revet.dev_hardeningpolicies.yaml": render_crd,
     "docs/controls.md": lambda: render_controls(ALL),
 }
 
