@@ -3,7 +3,7 @@
 Apart from the client's models: what we read goes straight into our own frozen shapes.
 """
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Final
@@ -66,20 +66,20 @@ class Kube:
     def __init__(self, client: ApiClient) -> None:
         self._client = client
 
-    async def list(self, collection: Collection) -> tuple[list[bytes], str]:
+    async def list(self, collection: Collection) -> tuple[Sequence[bytes], str]:
         """Return every object, paged, and the resourceVersion to watch from.
 
         Raises:
             KubeError: no answer, or a refusal.
 
         """
-        objects: list[bytes] = []
+        objects: Sequence[bytes] = ()
         version = ""
         async for page, version in self.pages(collection):  # noqa: B007 -- the last one's counts
-            objects += page
+            objects = (*objects, *page)
         return objects, version
 
-    async def pages(self, collection: Collection) -> AsyncIterator[tuple[list[bytes], str]]:
+    async def pages(self, collection: Collection) -> AsyncIterator[tuple[Sequence[bytes], str]]:
         """Yield every object, a page at a time, each with the list's resourceVersion.
 
         Raises:

@@ -137,6 +137,14 @@ class Knowledge:
         self._applied[path, namespace] = known
         return known
 
+    def generations(self, path: str) -> dict[str, int]:
+        """Return the generation in force of each policy that the entry at `path` is for."""
+        return {
+            policy.name: policy.generation
+            for policy in self.policies.compiled.values()
+            if any(entry.path == path for _, entry in policy.entries)
+        }
+
     def _knows(self, path: str) -> bool:
         return path in self._paths or path in self._retired
 

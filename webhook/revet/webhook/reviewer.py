@@ -4,6 +4,8 @@ from collections.abc import Callable
 from enum import Enum
 from traceback import format_exception
 
+import msgspec
+
 from revet.adapters.events import Notice, Recorder
 from revet.adapters.log import Log
 from revet.core.admission import Request, judge, patch
@@ -11,6 +13,7 @@ from revet.core.compiled_policy import Applied
 from revet.core.decide import Decision, Verdict
 from revet.core.errors import ManifestError
 from revet.core.message import audit, denial, warnings
+from revet.core.model.policy import GROUP
 from revet.core.workload import holds_pod
 from revet.webhook.metrics import Metrics
 from revet.webhook.policies import Knowledge
@@ -72,6 +75,8 @@ class Reviewer:
         self, door: Door, key: str, request: AdmissionRequest, deadline: float
     ) -> tuple[Answer, str, Decision]:
         path = door.path(key)
+        if request.kind.group == GROUP:
+            return self._probed(path, request), "allowed", Decision()
         applied = await self._knowledge.applied(path, request.namespace, deadline)
         if applied is None:
             return self._unknown(door, path, request), "unjudged", Decision()
@@ -86,6 +91,11 @@ class Reviewer:
         if not request.dry_run:
             self._count(path, parsed, decision)
         return self._decided(door, request, parsed, decision)
+
+    def _probed(self, path: str, request: AdmissionRequest) -> Answer:
+        """Tell the operator by which policies this replica judges, before an entry relies on it."""
+        generations = msgspec.json.encode(self._knowledge.generations(path)).decode()
+        return Answer(request.uid, allowed=True, audit_annotations={"generations": generations})
 
     def _patch(
         self, request: AdmissionRequest, parsed: Request, applied: tuple[Applied, ...]

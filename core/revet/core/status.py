@@ -1,0 +1,176 @@
+"""The status of a policy, from what the operator did and saw: conditions, counts, findings."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Final
+
+from revet.core.conditions import fold
+
+from revet.core.model.condition import Truth
+from revet.core.model.policy import HardeningPolicy
+from revet.core.model.policy_network import Switch
+from revet.core.model.policy_status import Counts, HardeningPolicyStatus, TopFinding
+
+_MOST_NAMED: Final = 5
+
+
+@dataclass(slots=True)
+class Facts:
+    """What is known of one policy's effect.
+
+    Attributes:
+        problem: why the spec is not valid; empty where it is.
+        paused: whether people asked us to keep our hands off.
+        selected: the namespaces that it selects.
+        needs_fail_entries: whether it enforces anywhere.
+        waiting: what its Fail entries wait for; empty where they stand and every replica judges by
+            this generation.
+        errors: what could not be written, and why.
+        isolated: the namespaces in which its NetworkPolicies stand.
+        baseline: what differs from the Pod Security labels that were asked for, in words.
+        labelled: the namespaces in which its Pod Security labels stand.
+        conflicts: contradictions with other policies, in words.
+        drifts: foreign edits of late, in words; `contested` where they come again and again.
+        contested: whether one of them is being contested.
+        counts: of the last audit; None before the first.
+        top: of the last audit.
+
+    """
+
+    problem: str = ""
+    paused: bool = False
+    selected: Sequence[str] = ()
+    needs_fail_entries: bool = False
+    waiting: str = ""
+    errors: list[str] = field(default_factory=list)
+    isolated: Sequence[str] = ()
+    baseline: Sequence[str] = ()
+    labelled: Sequence[str] = ()
+    conflicts: Sequence[str] = ()
+    drifts: Sequence[str] = ()
+    contested: bool = False
+    counts: Counts | None = None
+    top: tuple[TopFinding, ...] = ()
+
+
+#: Type, truth, reason, message: what `fold` turns into a condition.
+_Observed = tuple[str, Truth, str, str]
+
+
+def policy_status(
+    policy: HardeningPolicy | None,
+    generation: int,
+    facts: Facts,
+    old: HardeningPolicyStatus | None,
+    now: datetime,
+) -> HardeningPolicyStatus:
+    """Return the status that the facts call for; `policy` is None where the spec is not valid.
+
+    Equal to `old` where nothing has changed: there is then nothing to write.
+    """
+    observed = list(_observe(policy, facts))
+    return HardeningPolicyStatus(
+        observed_generation=generation,
+        conditions=fold(old.conditions if old else (), observed, generation, now),
+        counts=facts.counts or (old.counts if old else None),
+        top_findings=facts.top if facts.counts else (old.top_findings if old else ()),
+    )
+
+
+def _observe(policy: HardeningPolicy | None, facts: Facts) -> Iterable[_Observed]:
+    if policy is None:
+        message = f"nothing changes until it is valid: {facts.problem}"
+        yield "Accepted", Truth.FALSE, "Invalid", message
+        yield "Ready", Truth.FALSE, "Invalid", "the spec is not valid"
+        return
+    yield "Accepted", Truth.TRUE, "Valid", _in_force(policy, facts)
+    yield "Ready", *_ready(facts)
+    yield "Enforcing", *_enforcing(policy, facts)
+    yield "Conflicting", *_conflicting(facts)
+    yield "NetworkIsolated", *_isolated(policy, facts)
+    yield "BaselineApplied", *_baseline(policy, facts)
+    yield "Drifted", *_drifted(facts)
+
+
+def _in_force(policy: HardeningPolicy, facts: Facts) -> str:
+    """Say what is in force: unknown fields are pruned, so this is what shows a typo."""
+    spec = policy.spec
+    where = (
+        f"{_count(facts.selected, 'namespace')}"
+        if facts.selected
+        else "no namespace: its selector matches none"
+    )
+    parts = [f"profile {spec.profile} at {spec.standard_version}, enforcement {spec.enforcement}"]
+    parts += [f"{each.id} {each.mode or ''}".strip() for each in spec.controls]
+    if spec.network is not None:
+        parts.append(f"network {spec.network.mode}")
+    if spec.namespaces is not None:
+        parts.append(f"namespaces {spec.namespaces.mode}")
+    return f"{', '.join(parts)}; selects {where}"
+
+
+def _ready(facts: Facts) -> tuple[Truth, str, str]:
+    if facts.paused:
+        return Truth.UNKNOWN, "Paused", "revet.dev/paused is set: nothing is written or put back"
+    if facts.errors:
+        return Truth.FALSE, "Failed", _listed(facts.errors)
+    return Truth.TRUE, "Applied", "everything that it asks for stands"
+
+
+def _enforcing(policy: HardeningPolicy, facts: Facts) -> tuple[Truth, str, str]:
+    if not facts.needs_fail_entries:
+        message = f"enforcement is {policy.spec.enforcement}: nothing is refused"
+        return Truth.FALSE, "NotAsked", message
+    if facts.paused:
+        return Truth.UNKNOWN, "Paused", "revet.dev/paused is set: entries are not put back"
+    if facts.waiting:
+        return Truth.FALSE, "Waiting", facts.waiting
+    return Truth.TRUE, "Enforced", "every ready replica judges by this generation"
+
+
+def _conflicting(facts: Facts) -> tuple[Truth, str, str]:
+    if facts.conflicts:
+        return Truth.TRUE, "Contradiction", _listed(facts.conflicts)
+    return Truth.FALSE, "NoContradiction", "no other policy contradicts it"
+
+
+def _isolated(policy: HardeningPolicy, facts: Facts) -> tuple[Truth, str, str]:
+    network = policy.spec.network
+    if network is None or network.mode is not Switch.ENFORCE:
+        return Truth.FALSE, "NotAsked", "spec.network.mode is not Enforce: nothing is written"
+    missing = sorted(set(facts.selected) - set(facts.isolated))
+    if missing:
+        return Truth.FALSE, "Incomplete", f"not in {_listed(missing)}"
+    message = (
+        f"default deny ({', '.join(network.isolate)}) stands in "
+        f"{_count(facts.isolated, 'namespace')}; whether the network enforces it is not assessed"
+    )
+    return Truth.TRUE, "Written", message
+
+
+def _baseline(policy: HardeningPolicy, facts: Facts) -> tuple[Truth, str, str]:
+    namespaces = policy.spec.namespaces
+    if namespaces is None or namespaces.mode is not Switch.ENFORCE:
+        return Truth.FALSE, "NotAsked", "spec.namespaces.mode is not Enforce: nothing is written"
+    missing = sorted(set(facts.selected) - set(facts.labelled))
+    if missing:
+        return Truth.FALSE, "Incomplete", f"not in {_listed(missing)}"
+    if facts.baseline:
+        return Truth.TRUE, "Weaker", _listed(facts.baseline)
+    return Truth.TRUE, "Written", f"in {_count(facts.labelled, 'namespace')}"
+
+
+def _drifted(facts: Facts) -> tuple[Truth, str, str]:
+    if not facts.drifts:
+        return Truth.FALSE, "AsWritten", "nobody has edited what was written of late"
+    return Truth.TRUE, "Contested" if facts.contested else "Corrected", _listed(facts.drifts)
+
+
+def _count(things: Sequence[str], noun: str) -> str:
+    return f"{len(things)} {noun}{'' if len(things) == 1 else 's'}"
+
+
+def _listed(texts: Sequence[str]) -> str:
+    shown = "; ".join(texts[:_MOST_NAMED])
+    return shown if len(texts) <= _MOST_NAMED else f"{shown}; and {len(texts) - _MOST_NAMED} more"

@@ -1,0 +1,186 @@
+"""What the operator has seen: policies, namespaces and our own objects, kept true by events."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal, NamedTuple, Self
+
+from revet.adapters.objects import Manifest
+from revet.core.compiled_policy import CompiledPolicy
+from revet.core.errors import PolicyError
+from revet.core.model.policy import HardeningPolicy, parse_policy
+
+PAUSED: Final = "revet.dev/paused"
+
+
+class Key(NamedTuple):
+    """What has to be looked at again: one policy, one namespace, or what all policies share."""
+
+    about: Literal["policy", "namespace", "cluster"]
+    name: str = ""
+
+
+CLUSTER: Final = Key("cluster")
+
+
+@dataclass(frozen=True, slots=True)
+class PolicySeen:
+    """A policy as it stands; `policy` and `compiled` are None where its spec is not valid."""
+
+    manifest: Manifest
+    policy: HardeningPolicy | None
+    compiled: CompiledPolicy | None
+    problem: str = ""
+
+    @classmethod
+    def of(cls, manifest: Manifest) -> Self:
+        """Read a policy; one that is not valid is kept, with what is wrong."""
+        try:
+            policy = parse_policy(json.dumps(manifest))
+        except PolicyError as error:
+            return cls(manifest, None, None, str(error))
+        return cls(manifest, policy, CompiledPolicy.of(policy))
+
+    @property
+    def name(self) -> str:
+        """The policy's name."""
+        name: str = self.manifest["metadata"]["name"]
+        return name
+
+    @property
+    def uid(self) -> str:
+        """The policy's uid."""
+        uid: str = self.manifest["metadata"]["uid"]
+        return uid
+
+    @property
+    def is_paused(self) -> bool:
+        """Whether people asked us to keep our hands off what it needs."""
+        annotations = self.manifest["metadata"].get("annotations") or {}
+        return bool(annotations.get(PAUSED) == "true")
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether we make its objects: it is valid, and not paused."""
+        return self.policy is not None and not self.is_paused
+
+
+@dataclass(frozen=True, slots=True)
+class NamespaceSeen:
+    """A namespace as it stands."""
+
+    name: str
+    uid: str
+    labels: Mapping[str, str]
+    annotations: Mapping[str, str]
+    is_terminating: bool
+
+    @classmethod
+    def of(cls, manifest: Manifest) -> Self:
+        """Read a namespace."""
+        metadata = manifest["metadata"]
+        return cls(
+            metadata["name"],
+            metadata["uid"],
+            metadata.get("labels") or {},
+            metadata.get("annotations") or {},
+            bool(metadata.get("deletionTimestamp")),
+        )
+
+
+@dataclass(slots=True)
+class Picture:
+    """Everything seen; each `see_*` returns what has to be looked at again."""
+
+    policies: dict[str, PolicySeen] = field(default_factory=dict)
+    namespaces: dict[str, NamespaceSeen] = field(default_factory=dict)
+    #: Our own objects by (kind, namespace, name).
+    objects: dict[tuple[str, str, str], Manifest] = field(default_factory=dict)
+
+    def see_policy(self, manifest: Manifest, *, gone: bool) -> set[Key]:
+        """Take in a policy that came, changed or went."""
+        name: str = manifest["metadata"]["name"]
+        before = self.policies.get(name)
+        after = None if gone else PolicySeen.of(manifest)
+        if after is None:
+            self.policies.pop(name, None)
+        else:
+            self.policies[name] = after
+        if before is not None and after is not None and _says_the_same(before, after):
+            return set()
+        touched = self._selected_by(before) | self._selected_by(after)
+        return {CLUSTER, Key("policy", name), *(Key("namespace", each) for each in touched)}
+
+    def see_namespace(self, manifest: Manifest, *, gone: bool) -> set[Key]:
+        """Take in a namespace that came, changed or went."""
+        after = NamespaceSeen.of(manifest)
+        before = self.namespaces.get(after.name)
+        if gone:
+            self.namespaces.pop(after.name, None)
+        else:
+            self.namespaces[after.name] = after
+        if before == after and not gone:
+            return set()
+        touched = {Key("namespace", after.name)}
+        for policy in self.policies.values():
+            seen = (each for each in (before, after) if each is not None)
+            if any(self._selects(policy, each) for each in seen):
+                touched.add(Key("policy", policy.name))
+        return touched
+
+    def see_object(self, manifest: Manifest, *, gone: bool) -> set[Key]:
+        """Take in an object of ours that came, changed or went."""
+        metadata: dict[str, Any] = manifest["metadata"]
+        place = (manifest["kind"], metadata.get("namespace", ""), metadata["name"])
+        before = self.objects.get(place)
+        if gone:
+            self.objects.pop(place, None)
+        else:
+            self.objects[place] = manifest
+            if before is not None and _version(before) == _version(manifest):
+                return set()
+        if manifest["kind"] != "NetworkPolicy":
+            return {CLUSTER}
+        owners = {owner["uid"] for owner in metadata.get("ownerReferences") or ()}
+        # Without its owner reference it is still in the way of the one that should be there.
+        return {
+            Key("policy", policy.name)
+            for policy in self.policies.values()
+            if policy.uid in owners or not owners
+        }
+
+    def owned(self, kind: str, uid: str) -> list[Manifest]:
+        """Return our objects of a kind that this uid owns."""
+        return [
+            manifest
+            for (each, _, _), manifest in self.objects.items()
+            if each == kind
+            and any(
+                owner["uid"] == uid for owner in manifest["metadata"].get("ownerReferences") or ()
+            )
+        ]
+
+    def _selected_by(self, policy: PolicySeen | None) -> set[str]:
+        if policy is None:
+            return set()
+        return {each.name for each in self.namespaces.values() if self._selects(policy, each)}
+
+    @staticmethod
+    def _selects(policy: PolicySeen, namespace: NamespaceSeen) -> bool:
+        if policy.compiled is None:
+            return False
+        return policy.compiled.ceiling(namespace.name, namespace.labels, frozenset()) is not None
+
+
+def _version(manifest: Manifest) -> str:
+    version: str = manifest["metadata"].get("resourceVersion", "")
+    return version
+
+
+def _says_the_same(one: PolicySeen, other: PolicySeen) -> bool:
+    """Tell whether nothing changed but the status, which is ours."""
+    return (
+        one.uid == other.uid
+        and one.manifest.get("spec") == other.manifest.get("spec")
+        and one.is_paused == other.is_paused
+    )

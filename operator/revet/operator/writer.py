@@ -1,0 +1,126 @@
+"""Writes what should stand where it does not, and keeps book of who edits it.
+
+An edit that admits more than ours, and a delete, are undone at once however often they come; other
+edits at a growing interval, never abandoned.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from revet.adapters.kube import KubeError
+from revet.adapters.objects import Manifest, Objects
+from revet.core.contest import Contest, editor
+from revet.core.plan import differs, widens
+from revet.operator.picture import Key, Picture
+
+_REMEMBERED_S: Final = 600.0
+_TERMINATING: Final = "is being terminated"
+
+
+@dataclass(frozen=True, slots=True)
+class Drift:
+    """A foreign edit that was found: when (monotonic seconds), what, and whether it goes on."""
+
+    at_s: float
+    text: str
+    contested: bool
+
+
+Place = tuple[str, str, str]
+
+
+def place_of(manifest: Manifest) -> Place:
+    """Return kind, namespace and name."""
+    metadata = manifest["metadata"]
+    return manifest["kind"], metadata.get("namespace", ""), metadata["name"]
+
+
+class Writer:
+    """Applies manifests, only where they differ from what stands."""
+
+    def __init__(
+        self,
+        objects: Objects,
+        picture: Picture,
+        tolerated_keys: frozenset[str],
+        clock: Callable[[], float],
+        requeue: Callable[[Key, float], None],
+    ) -> None:
+        """Set up; `requeue` looks at a key again after some seconds, `clock` only rises."""
+        self._objects = objects
+        self._picture = picture
+        self._tolerated_keys = tolerated_keys
+        self._clock = clock
+        self._requeue = requeue
+        self._written: dict[Place, Manifest] = {}
+        self._contests: dict[Place, Contest] = {}
+        self._drifts: dict[Key, dict[Place, Drift]] = {}
+
+    async def keep(self, desired: Manifest, key: Key) -> None:
+        """See that `desired` stands.
+
+        Raises:
+            KubeError: it could not be written.
+
+        """
+        place = place_of(desired)
+        live = self._picture.objects.get(place)
+        if live is not None and differs(desired, live, self._tolerated_keys) is None:
+            self._written[place] = desired
+            return
+        if self._written.get(place) == desired and not self._may_correct(desired, live, key):
+            return
+        applied = await self._objects.apply(desired)
+        self._picture.see_object(applied, gone=False)
+        self._written[place] = desired
+
+    async def prune(self, live: Manifest) -> None:
+        """Delete an object that should not stand any more.
+
+        Raises:
+            KubeError: it could not be deleted.
+
+        """
+        await self._objects.delete(live)
+        self._picture.see_object(live, gone=True)
+        self._written.pop(place_of(live), None)
+
+    def drifts(self, key: Key) -> list[Drift]:
+        """Return the edits of the last ten minutes; asks to be asked again when they are over."""
+        now = self._clock()
+        kept = {
+            place: drift
+            for place, drift in self._drifts.get(key, {}).items()
+            if now - drift.at_s < _REMEMBERED_S
+        }
+        self._drifts[key] = kept
+        if kept:
+            oldest = min(drift.at_s for drift in kept.values())
+            self._requeue(key, oldest + _REMEMBERED_S - now)
+        return list(kept.values())
+
+    def _may_correct(self, desired: Manifest, live: Manifest | None, key: Key) -> bool:
+        """Note a foreign edit; tell whether it is undone now."""
+        place = place_of(desired)
+        now = self._clock()
+        who = "somebody" if live is None else editor(live)
+        what = "deleted" if live is None else f"edited at {differs(desired, live) or 'a field'}"
+        contest = self._contests.get(place, Contest()).note(now)
+        urgent = live is None or widens(desired, live)
+        wait_s = 0.0 if urgent else contest.wait_s(now)
+        if wait_s <= 0:
+            self._contests[place] = contest.corrected(now)
+        contested = contest.is_contested
+        kind, namespace, name = place
+        where = f"{kind} {namespace}/{name}" if namespace else f"{kind} {name}"
+        text = f"{where} was {what} by {who}"
+        self._drifts.setdefault(key, {})[place] = Drift(now, text, contested)
+        if wait_s > 0:
+            self._requeue(key, wait_s)
+        return wait_s <= 0
+
+
+def is_gone(error: KubeError) -> bool:
+    """Return whether a namespace went while we wrote into it: then there is nothing to do."""
+    return error.status == 404 or (error.status == 403 and _TERMINATING in str(error))  # noqa: PLR2004
