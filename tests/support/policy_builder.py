@@ -1,10 +1,10 @@
-"""Makes compiled policies in one line, the long way: through the document that people write."""
+"""Makes policies in one line, the long way: through the document that people write."""
 
 import json
 from collections.abc import Mapping, Sequence
 
 from revet.core.compiled_policy import CompiledPolicy
-from revet.core.model.policy import parse_policy
+from revet.core.model.policy import HardeningPolicy, parse_policy
 
 NAME_LABEL = "kubernetes.io/metadata.name"
 PROD: Mapping[str, object] = {"matchLabels": {"tier": "prod"}}
@@ -28,10 +28,21 @@ def compile_policy(
     **spec: object,
 ) -> CompiledPolicy:
     """Compile a policy; `spec` holds further fields, by their names in the document."""
+    return CompiledPolicy.of(build_policy(name, selector, profile, controls, **spec))
+
+
+def build_policy(
+    name: str = "production",
+    selector: Mapping[str, object] = PROD,
+    profile: str = "restricted",
+    controls: Sequence[Mapping[str, object]] = (),
+    **spec: object,
+) -> HardeningPolicy:
+    """Read a policy as the operator does; `spec` as above."""
     document = {
         "apiVersion": "revet.dev/v1alpha1",
         "kind": "HardeningPolicy",
-        "metadata": {"name": name, "generation": 1},
+        "metadata": {"name": name, "generation": 1, "uid": f"uid-of-{name}"},
         "spec": {
             "namespaceSelector": selector,
             "profile": profile,
@@ -39,4 +50,4 @@ def compile_policy(
             **spec,
         },
     }
-    return CompiledPolicy.of(parse_policy(json.dumps(document)))
+    return parse_policy(json.dumps(document))

@@ -4,19 +4,19 @@ https://kubernetes.io/docs/reference/access-authn-authz/extensible-admission-con
 """
 
 from base64 import b64encode
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable
 from copy import deepcopy
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Final
 
 from revet.core.compiled_policy import CompiledPolicy
 from revet.core.entry import Entry, select_names
+from revet.core.model.meta import BREAK_GLASS_LABEL, Manifest, Owner, render_metadata
 from revet.core.model.selector import LabelSelector, Operator, Requirement, join
+from revet.core.render.selector import render_selector
 
 #: Namespaces that no Fail entry ever selects; the chart adds those of CNI and CSI.
 SYSTEM_NAMESPACES: Final = ("kube-node-lease", "kube-public", "kube-system")
-BREAK_GLASS_LABEL: Final = "revet.dev/break-glass"
-MANAGED_BY: Final = {"app.kubernetes.io/managed-by": "revet"}
 NAME: Final = "revet"
 
 FAIL_TIMEOUT_S: Final = 5
@@ -59,12 +59,10 @@ _TEMPLATE_RULES: Final = (
     ("batch", ("cronjobs", "jobs")),
 )
 
-Manifest = dict[str, Any]
-
 
 @dataclass(frozen=True, slots=True)
 class Backend:
-    """Where the API server finds the webhook, and the CA (PEM) that it trusts there.
+    """Where the API server finds the webhook, and the CAs (one PEM or several) that it trusts.
 
     Either `url`, such as https://127.0.0.1:9443, or a Service of that name and namespace.
     """
@@ -84,17 +82,24 @@ class Backend:
 
 
 def webhook_configurations(
-    policies: Iterable[CompiledPolicy], backend: Backend, excluded: Iterable[str]
+    policies: Iterable[CompiledPolicy],
+    backend: Backend,
+    excluded: Iterable[str],
+    owner: Owner | None = None,
+    paths: Collection[str] | None = None,
 ) -> list[Manifest]:
     """Return the configurations for all `policies`; one without entries is left out.
 
     `excluded` names the namespaces beside SYSTEM_NAMESPACES that are outside: our own, CNI, CSI.
+    `paths` are those of the entries (Entry.path) that may be written yet, None: all. A mutating
+    entry goes with the validating one of its selector.
     """
     system = frozenset({*SYSTEM_NAMESPACES, *excluded})
     merged = [
         (entry, named)
         for entry, named in _merge(policies)
-        if not entry.system_only or not named.isdisjoint(system)
+        if (not entry.system_only or not named.isdisjoint(system))
+        and (paths is None or entry.path in paths)
     ]
     validating = [_validating(entry, named, backend, system) for entry, named in merged]
     mutating = [
@@ -104,7 +109,7 @@ def webhook_configurations(
         {
             "apiVersion": "admissionregistration.k8s.io/v1",
             "kind": kind,
-            "metadata": {"name": NAME, "labels": dict(MANAGED_BY)},
+            "metadata": render_metadata(NAME, owner),
             "webhooks": entries,
         }
         for kind, entries in (
@@ -179,7 +184,7 @@ def _mutating(
 def _selector(entry: Entry, named: frozenset[str], system: frozenset[str]) -> Manifest:
     selector = entry.selector
     if entry.system_only:
-        return _manifest(join(selector, select_names(Operator.IN, named & system)))
+        return render_selector(join(selector, select_names(Operator.IN, named & system)))
     # Named one by one, a system namespace may be watched.
     outside = system if entry.fail else system - named
     if outside:
@@ -188,20 +193,7 @@ def _selector(entry: Entry, named: frozenset[str], system: frozenset[str]) -> Ma
         # So that break-glass works while all of our pods are dead.
         absent = Requirement(key=BREAK_GLASS_LABEL, operator=Operator.DOES_NOT_EXIST)
         selector = join(selector, LabelSelector(match_expressions=(absent,)))
-    return _manifest(selector)
-
-
-def _manifest(selector: LabelSelector) -> Manifest:
-    expressions = [
-        {"key": each.key, "operator": each.operator.value}
-        | ({"values": list(each.values)} if each.values else {})
-        for each in selector.match_expressions
-    ]
-    labels: Mapping[str, str] = selector.match_labels
-    manifest: Manifest = {"matchExpressions": expressions}
-    if labels:
-        manifest["matchLabels"] = dict(labels)
-    return manifest
+    return render_selector(selector)
 
 
 def _rules(entry: Entry) -> list[Manifest]:

@@ -1,0 +1,60 @@
+"""What every object of ours carries; apart, since renderers and the plan need the same words."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+Manifest = dict[str, Any]
+
+FIELD_MANAGER: Final = "revet"
+MANAGED_BY: Final[Mapping[str, str]] = {"app.kubernetes.io/managed-by": "revet"}
+
+#: On what was made for one policy: its name, and the field that asked for it.
+POLICY_ANNOTATION: Final = "revet.dev/policy"
+SOURCE_ANNOTATION: Final = "revet.dev/source"
+#: On a policy: "true" stops the operator from writing for it.
+PAUSED_ANNOTATION: Final = "revet.dev/paused"
+#: On a namespace: the Pod Security labels that stood there before ours, as JSON.
+POD_SECURITY_ANNOTATION: Final = "revet.dev/pod-security-before"
+
+BREAK_GLASS_LABEL: Final = "revet.dev/break-glass"
+QUARANTINE_LABEL: Final = "revet.dev/quarantine"
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """The object whose end is also the end of what it owns, by the garbage collector."""
+
+    api_version: str
+    kind: str
+    name: str
+    uid: str
+
+    @property
+    def reference(self) -> Manifest:
+        """The ownerReference; every field is explicit, so that a live one equals it."""
+        return {
+            "apiVersion": self.api_version,
+            "kind": self.kind,
+            "name": self.name,
+            "uid": self.uid,
+            "controller": False,
+            "blockOwnerDeletion": False,
+        }
+
+
+def render_metadata(
+    name: str,
+    owner: Owner | None = None,
+    namespace: str = "",
+    annotations: Mapping[str, str] | None = None,
+) -> Manifest:
+    """Write the metadata of an object of ours; without an owner it carries our label only."""
+    metadata: Manifest = {"name": name, "labels": dict(MANAGED_BY)}
+    if namespace:
+        metadata["namespace"] = namespace
+    if annotations:
+        metadata["annotations"] = dict(annotations)
+    if owner is not None:
+        metadata["ownerReferences"] = [owner.reference]
+    return metadata

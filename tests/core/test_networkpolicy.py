@@ -1,0 +1,144 @@
+"""The generated NetworkPolicies: which there are, what they select, and what they let through."""
+
+from typing import Any
+
+import pytest
+
+from revet.core.render.networkpolicy import network_policies
+from tests.support.policy_builder import build_policy
+
+ABSENT = {"key": "revet.dev/quarantine", "operator": "DoesNotExist"}
+DNS_PEERS = [
+    {
+        "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "kube-system"}},
+        "podSelector": {"matchLabels": {"k8s-app": "kube-dns"}},
+    },
+    {"ipBlock": {"cidr": "169.254.20.10/32"}},
+]
+DNS_PORTS = [{"protocol": "UDP", "port": 53}, {"protocol": "TCP", "port": 53}]
+BOTH = ["Ingress", "Egress"]
+WITHIN: list[dict[str, Any]] = [{"podSelector": {}}]
+
+
+def _render(network: object, **spec: Any) -> dict[str, dict[str, Any]]:  # noqa: ANN401 # JSON
+    manifests = network_policies(build_policy(network=network, **spec), "shop")
+    return {each["metadata"]["name"].removeprefix(f"revet-{HASH}-"): each for each in manifests}
+
+
+HASH = "ab8e18ef4ebe"  # sha256 of "production"
+
+
+@pytest.mark.parametrize(
+    ("network", "specs"),
+    [
+        (
+            {"mode": "Enforce"},
+            {
+                "isolate": (BOTH, [], []),
+                "dns": (["Egress"], [], [{"to": DNS_PEERS, "ports": DNS_PORTS}]),
+            },
+        ),
+        (
+            {"mode": "Enforce", "isolate": ["Ingress"]},
+            {"isolate": (["Ingress"], [], [])},
+        ),
+        (
+            {"mode": "Enforce", "allow": {"dns": False}},
+            {"isolate": (BOTH, [], [])},
+        ),
+        (
+            {"mode": "Enforce", "allow": {"dns": False, "sameNamespace": True}},
+            {
+                "isolate": (BOTH, [], []),
+                "same-namespace": (BOTH, [{"from": WITHIN}], [{"to": WITHIN}]),
+            },
+        ),
+        (
+            {"mode": "Enforce", "isolate": ["Ingress"], "allow": {"sameNamespace": True}},
+            {
+                "isolate": (["Ingress"], [], []),
+                "same-namespace": (["Ingress"], [{"from": WITHIN}], []),
+            },
+        ),
+        (
+            {
+                "mode": "Enforce",
+                "isolate": ["Egress", "Egress"],
+                "allow": {"dns": False, "sameNamespace": True},
+            },
+            {
+                "isolate": (["Egress"], [], []),
+                "same-namespace": (["Egress"], [], [{"to": WITHIN}]),
+            },
+        ),
+        ({"mode": "Enforce", "isolate": ["Egress", "Ingress"], "allow": {"dns": False}},
+         {"isolate": (BOTH, [], [])}),
+        ({"mode": "Audit"}, {}),
+        ({}, {}),
+        (None, {}),
+    ],
+)  # fmt: skip
+def test_what_is_asked_for_is_written(network: object, specs: dict[str, tuple[Any, ...]]) -> None:
+    rendered = _render(network)
+    assert {
+        role: (each["spec"]["policyTypes"], each["spec"]["ingress"], each["spec"]["egress"])
+        for role, each in rendered.items()
+    } == specs
+
+
+def test_each_allow_leaves_quarantined_pods_out() -> None:
+    network = {"mode": "Enforce", "allow": {"sameNamespace": True}}
+    selector = {
+        "matchLabels": {"app": "web"},
+        "matchExpressions": [{"key": "tier", "operator": "In", "values": ["a", "b"]}],
+    }
+    rendered = _render(network, podSelector=selector)
+    assert rendered["isolate"]["spec"]["podSelector"] == selector
+    for role in ("dns", "same-namespace"):
+        assert rendered[role]["spec"]["podSelector"] == {
+            "matchLabels": {"app": "web"},
+            "matchExpressions": [*selector["matchExpressions"], ABSENT],
+        }
+    everywhere = _render(network)
+    assert everywhere["isolate"]["spec"]["podSelector"] == {}
+    assert everywhere["dns"]["spec"]["podSelector"] == {"matchExpressions": [ABSENT]}
+
+
+def test_each_says_whose_it_is_and_why_it_is_there() -> None:
+    rendered = _render({"mode": "Enforce", "allow": {"sameNamespace": True}})
+    sources = {"isolate": "isolate", "dns": "allow.dns", "same-namespace": "allow.sameNamespace"}
+    for role, source in sources.items():
+        manifest = rendered[role]
+        assert (manifest["apiVersion"], manifest["kind"]) == (
+            "networking.k8s.io/v1",
+            "NetworkPolicy",
+        )
+        assert manifest["metadata"] == {
+            "name": f"revet-{HASH}-{role}",
+            "namespace": "shop",
+            "labels": {"app.kubernetes.io/managed-by": "revet"},
+            "annotations": {
+                "revet.dev/policy": "production",
+                "revet.dev/source": f"spec.network.{source}",
+            },
+            "ownerReferences": [
+                {
+                    "apiVersion": "revet.dev/v1alpha1",
+                    "kind": "HardeningPolicy",
+                    "name": "production",
+                    "uid": "uid-of-production",
+                    "controller": False,
+                    "blockOwnerDeletion": False,
+                }
+            ],
+        }
+
+
+def test_the_longest_name_of_a_policy_fits() -> None:
+    network = {"mode": "Enforce", "allow": {"sameNamespace": True}}
+    one, other = (
+        network_policies(build_policy(letter * 253, network=network), "shop") for letter in "ab"
+    )
+    names = {each["metadata"]["name"] for each in (*one, *other)}
+    assert len(names) == 6
+    assert all(len(name) <= 63 for name in names)
