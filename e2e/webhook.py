@@ -1,18 +1,14 @@
 """Our webhook beside a control plane, and what the operator would do: certificates and entries."""
 
-import http.client
 import json
-import os
-import signal
-import socket
-import sys
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
 from e2e.cluster.controlplane import ControlPlane
-from e2e.cluster.process import Process
+from e2e.program import Program, free_port
 from revet.core.compiled_policy import CompiledPolicy
 from revet.core.model.policy import parse_policy
 from revet.core.render.webhook import NAME, Backend, webhook_configurations
@@ -22,16 +18,37 @@ _KINDS: Final = ("ValidatingWebhookConfiguration", "MutatingWebhookConfiguration
 Manifest = Mapping[str, Any]
 
 
-class Webhook:
-    """`revet-webhook` as a process; a context manager that stops it and takes its entries away."""
+@dataclass(frozen=True)
+class Files:
+    """What the webhook reads: by whom it is to the API server, and what it serves with."""
 
-    def __init__(self, plane: ControlPlane, flags: Sequence[str] = ()) -> None:
-        self.plane = plane
-        self.port, self.health = free_port(), free_port()
-        self._flags = list(flags)
-        self._process = Process("revet-webhook", plane.folder)
-        self.certificate = plane.pki / "webhook.crt"
-        self.key = plane.pki / "webhook.key"
+    kubeconfig: Path
+    certificate: Path
+    key: Path
+
+
+class Webhook(Program):
+    """`revet-webhook` as a process; a context manager that stops it and takes its entries away.
+
+    Without `files` it is the admin, with a certificate signed by the control plane's authority.
+    """
+
+    def __init__(
+        self, plane: ControlPlane, flags: Sequence[str] = (), files: Files | None = None
+    ) -> None:
+        super().__init__(plane, "revet-webhook")
+        self.port = free_port()
+        pki = plane.pki
+        files = files or Files(plane.kubeconfig, pki / "webhook.crt", pki / "webhook.key")
+        self.certificate, self.key = files.certificate, files.key
+        self.flags = [
+            f"--listen=127.0.0.1:{self.port}",
+            f"--tls-cert={self.certificate}",
+            f"--tls-key={self.key}",
+            f"--kubeconfig={files.kubeconfig}",
+            "--drain=0",
+            *flags,
+        ]
 
     def __enter__(self) -> Self:
         self.write_certificate()
@@ -48,73 +65,15 @@ class Webhook:
         self.plane.kubectl("delete", "hardeningpolicies", "--all", "--wait=false")
         self.stop()
 
-    @property
-    def pid(self) -> int:
-        """The pid of the running process."""
-        if self._process.pid is None:
-            raise RuntimeError("revet-webhook is not running")
-        return self._process.pid
-
     def write_certificate(self) -> None:
         """Make a serving certificate, signed by the control plane's authority."""
         credential = self.plane.authority.issue_server("webhook", ["127.0.0.1"])
-        for path, data in ((self.key, credential.key), (self.certificate, credential.certificate)):
-            path.write_bytes(data)
-
-    def start(self) -> None:
-        """Start it, and return when it is ready."""
-        argv = [str(Path(sys.executable).parent / "revet-webhook")]
-        argv += [f"--listen=127.0.0.1:{self.port}", f"--health=127.0.0.1:{self.health}"]
-        argv += [f"--tls-cert={self.certificate}", f"--tls-key={self.key}"]
-        argv += [f"--kubeconfig={self.plane.kubeconfig}", "--drain=0", *self._flags]
-        self._process.start(argv)
-        self._process.wait_until(lambda: self.get("/readyz")[0] == http.HTTPStatus.OK, "ready")
-
-    def stop(self) -> None:
-        """Ask it to end, and wait."""
-        self._process.stop()
-
-    def kill(self) -> None:
-        """End it without a word."""
-        os.kill(self.pid, signal.SIGKILL)
-        self._process.stop()
-
-    def suspend(self) -> None:
-        """Hang it: connections are taken by the kernel, and nobody answers."""
-        os.kill(self.pid, signal.SIGSTOP)
-
-    def resume(self) -> None:
-        """Let it go on."""
-        os.kill(self.pid, signal.SIGCONT)
-
-    def get(self, path: str) -> tuple[int, str]:
-        """Ask the health server; status 0 where nobody answers."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.health, timeout=5)
-        try:
-            connection.request("GET", path)
-            response = connection.getresponse()
-            return response.status, response.read().decode()
-        except (OSError, http.client.HTTPException):
-            return 0, ""
-        finally:
-            connection.close()
-
-    def metric(self, name: str, **labels: str) -> float:
-        """Add up a metric's samples that have these labels."""
-        total = 0.0
-        for line in self.get("/metrics")[1].splitlines():
-            sample, _, value = line.rpartition(" ")
-            if sample.partition("{")[0] == name and all(
-                f'{key}="{text}"' in sample for key, text in labels.items()
-            ):
-                total += float(value)
-        return total
+        self.key.write_bytes(credential.key)
+        self.certificate.write_bytes(credential.certificate)
 
     def decisions(self) -> list[dict[str, Any]]:
         """Read the decisions that it has logged."""
-        lines = self._process.log.read_text().splitlines()
-        logged = [json.loads(line) for line in lines if line.startswith("{")]
-        return [line for line in logged if line["event"] == "decision"]
+        return [line for line in self.logged() if line["event"] == "decision"]
 
     def apply_policies(self, policies: Iterable[Manifest]) -> None:
         """Apply these policies, wait until they are judged by, and apply the entries they need.
@@ -165,11 +124,3 @@ def policy(name: str, labels: Mapping[str, str], **spec: object) -> dict[str, An
             **spec,
         },
     }
-
-
-def free_port() -> int:
-    """Find a port of loopback that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
