@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping
 from typing import Any, Final
 
 from revet.core.model.meta import Manifest
-from revet.core.plan import index_by_name, differs, has_same_terms
+from revet.core.plan import differs, has_same_terms, index_by_name
 
 #: Any change of what these say may let through what ours refuse.
 _WHOLE: Final = frozenset(

@@ -1,0 +1,115 @@
+"""The guard of namespaces' labels: a ValidatingAdmissionPolicy, which holds while we are dead.
+
+A namespace's update is matched on its new labels, so no webhook could guard what selects it.
+https://kubernetes.io/docs/reference/access-authn-authz/validating-admission-policy/
+"""
+
+from collections.abc import Iterable
+from typing import Any, Final
+
+from revet.core.entry import NAME_LABEL
+from revet.core.model.meta import BREAK_GLASS_LABEL, Manifest, Owner, render_metadata
+from revet.core.model.policy import GROUP, HardeningPolicySpec
+from revet.core.model.selector import LabelSelector
+
+NAME: Final = "revet-namespace-labels"
+#: Who may do this to a HardeningPolicy may also change which namespaces it selects.
+VERB: Final = "relabel"
+
+_API_VERSION: Final = "admissionregistration.k8s.io/v1"
+_NEW: Final = "object.metadata.?labels"
+_OLD: Final = "oldObject.metadata.?labels"
+_MAY_RELABEL: Final = f"authorizer.group('{GROUP}').resource('hardeningpolicies').check('{VERB}')"
+
+
+def selector_keys(spec: HardeningPolicySpec) -> frozenset[str]:
+    """Return the label keys of namespaces that a policy selects by, but for the immutable name."""
+    overrides = (each.namespace_selector for each in spec.enforcement_overrides)
+    keys = (key for selector in (spec.namespace_selector, *overrides) for key in _keys(selector))
+    return frozenset(keys) - {NAME_LABEL}
+
+
+def guards(keys: Iterable[str], owner: Owner | None = None) -> list[Manifest]:
+    """Return the guard of these label keys, and of the label for break-glass, with its binding."""
+    return [_policy(sorted(set(keys) - {BREAK_GLASS_LABEL}), owner), _binding(owner)]
+
+
+def _keys(selector: LabelSelector) -> set[str]:
+    return {*selector.match_labels, *(each.key for each in selector.match_expressions)}
+
+
+def _policy(keys: list[str], owner: Owner | None) -> Manifest:
+    spec: dict[str, Any] = {
+        "failurePolicy": "Fail",
+        "matchConstraints": {
+            "matchPolicy": "Equivalent",
+            "namespaceSelector": {},
+            "objectSelector": {},
+            "resourceRules": [
+                {
+                    "apiGroups": [""],
+                    "apiVersions": ["v1"],
+                    "operations": ["CREATE", "UPDATE"],
+                    "resources": ["namespaces", "namespaces/finalize", "namespaces/status"],
+                    "scope": "*",
+                }
+            ],
+        },
+        "variables": [_changed(keys)] if keys else [],
+        "validations": [*([_unchanged()] if keys else []), _no_break_glass()],
+    }
+    return {
+        "apiVersion": _API_VERSION,
+        "kind": "ValidatingAdmissionPolicy",
+        "metadata": render_metadata(NAME, owner),
+        "spec": spec,
+    }
+
+
+def _changed(keys: list[str]) -> Manifest:
+    """Write the list of guarded keys that the request adds, changes or removes."""
+    # No key can have a quote or a backslash.
+    listed = ", ".join(f"'{key}'" for key in keys)
+    return {
+        "name": "changed",
+        "expression": f"[{listed}].filter(key, {_NEW}[?key] != {_OLD}[?key])",
+    }
+
+
+def _unchanged() -> Manifest:
+    return {
+        "expression": (
+            "request.operation != 'UPDATE' || size(variables.changed) == 0 || "
+            f"{_MAY_RELABEL}.allowed()"
+        ),
+        "messageExpression": (
+            "'HardeningPolicies select namespaces by the label ' + variables.changed.join(', ')"
+            f" + ': to change it, ' + request.userInfo.username + ' needs the verb {VERB}"
+            f" on hardeningpolicies.{GROUP}'"
+        ),
+        "reason": "Forbidden",
+    }
+
+
+def _no_break_glass() -> Manifest:
+    key = f"[?'{BREAK_GLASS_LABEL}']"
+    return {
+        "expression": (
+            f"!{_NEW}{key}.hasValue() || "
+            f"request.operation == 'UPDATE' && {_NEW}{key} == {_OLD}{key}"
+        ),
+        "message": (
+            f"the label {BREAK_GLASS_LABEL} can't be added or changed: break-glass is not"
+            " supported in this version"
+        ),
+        "reason": "Forbidden",
+    }
+
+
+def _binding(owner: Owner | None) -> Manifest:
+    return {
+        "apiVersion": _API_VERSION,
+        "kind": "ValidatingAdmissionPolicyBinding",
+        "metadata": render_metadata(NAME, owner),
+        "spec": {"policyName": NAME, "validationActions": ["Deny"]},
+    }

@@ -1,0 +1,258 @@
+"""The guard of namespaces' labels on a real API server: who may relabel, through which door."""
+
+import json
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from e2e.cluster.controlplane import ControlPlane
+from e2e.crd import install_crd
+from revet.core.plan import differs, find_extras
+from revet.core.render.guard import NAME, guards
+
+KEYS = ("tier", "example.com/team")
+REFUSED = "needs the verb relabel on hardeningpolicies.revet.dev"
+BREAK_GLASS = "break-glass is not supported in this version"
+PLAIN, HOLDER = "guard-plain", "guard-holder"
+_TIMEOUT_S = 60
+_NAMESPACES = ("namespaces", "namespaces/status", "namespaces/finalize")
+
+Manifest = dict[str, Any]
+Run = Callable[..., subprocess.CompletedProcess[str]]
+
+
+def _role(user: str, rules: list[Manifest]) -> list[Manifest]:
+    group = "rbac.authorization.k8s.io"
+    ref = {"apiGroup": group, "kind": "ClusterRole", "name": user}
+    subjects = [{"apiGroup": group, "kind": "User", "name": user}]
+    role = {"apiVersion": f"{group}/v1", "kind": "ClusterRole", "metadata": {"name": user}}
+    return [
+        role | {"rules": rules},
+        role | {"kind": "ClusterRoleBinding", "roleRef": ref, "subjects": subjects},
+    ]
+
+
+def _rules(*, relabel: bool) -> list[Manifest]:
+    rules: list[Manifest] = [
+        {
+            "apiGroups": [""],
+            "resources": list(_NAMESPACES),
+            "verbs": ["get", "create", "update", "patch"],
+        }
+    ]
+    if relabel:
+        resources = {"apiGroups": ["revet.dev"], "resources": ["hardeningpolicies"]}
+        rules.append({**resources, "verbs": ["relabel"]})
+    return rules
+
+
+@pytest.fixture(scope="module")
+def users(request: pytest.FixtureRequest) -> Iterator[Mapping[str, Path]]:
+    """Install the guard, and give kubeconfigs of users without and with the verb."""
+    plane: ControlPlane | None = request.getfixturevalue("cluster").control_plane
+    if plane is None:
+        pytest.skip("makes users by their certificates: REVET_E2E_CLUSTER=local")
+    install_crd(plane)
+    roles = [*_role(PLAIN, _rules(relabel=False)), *_role(HOLDER, _rules(relabel=True))]
+    plane.apply([*roles, *guards(KEYS)])
+    kubeconfigs = {user: plane.kubeconfig_for(user) for user in (PLAIN, HOLDER)}
+    try:
+        _wait_until_guarded(plane, kubeconfigs[PLAIN])
+        yield kubeconfigs
+    finally:
+        for kind in ("validatingadmissionpolicybinding", "validatingadmissionpolicy"):
+            plane.kubectl("delete", kind, NAME)
+        plane.kubectl("delete", "clusterrole,clusterrolebinding", PLAIN, HOLDER)
+
+
+def _wait_until_guarded(plane: ControlPlane, kubeconfig: Path) -> None:
+    """Wait until the API server knows the guard; it reads new ones in its own time."""
+    name = plane.create_namespace({"tier": "prod"})
+    deadline = time.monotonic() + _TIMEOUT_S
+    flags = ("--dry-run=server", "--overwrite", f"--kubeconfig={kubeconfig}")
+    while True:
+        answer = plane.kubectl("label", "namespace", name, "tier=dev", *flags, check=False)
+        if REFUSED in answer.stderr:
+            plane.delete_namespace(name)
+            return
+        assert time.monotonic() < deadline, answer.stderr
+
+
+@pytest.fixture
+def place(control_plane: ControlPlane) -> Iterator[str]:
+    """Give a namespace with both guarded labels and another one."""
+    name = control_plane.create_namespace({"tier": "prod", "example.com/team": "a", "free": "1"})
+    yield name
+    control_plane.delete_namespace(name)
+
+
+def _patch(
+    plane: ControlPlane, kubeconfig: Path, name: str, labels: Mapping[str, str | None], door: str
+) -> str:
+    """Change labels through a door of the namespace; return what is said against it."""
+    as_user = f"--kubeconfig={kubeconfig}"
+    if door == "finalize":
+        return _finalize(plane, as_user, name, labels)
+    patch = f"--patch={json.dumps({'metadata': {'labels': labels}})}"
+    flags = ("--type=merge", *([f"--subresource={door}"] if door else []), as_user)
+    return plane.kubectl("patch", "namespace", name, patch, *flags, check=False).stderr
+
+
+def _finalize(
+    plane: ControlPlane, as_user: str, name: str, labels: Mapping[str, str | None]
+) -> str:
+    # kubectl patches no /finalize: the whole object is put there.
+    live = json.loads(plane.kubectl("get", "namespace", name, "--output=json").stdout)
+    changed = {**live["metadata"]["labels"], **labels}
+    live["metadata"]["labels"] = {key: each for key, each in changed.items() if each is not None}
+    path = f"/api/v1/namespaces/{name}/finalize"
+    raw = ("replace", f"--raw={path}", "--filename=-", as_user)
+    return plane.kubectl(*raw, input=json.dumps(live), check=False).stderr
+
+
+def _labels(plane: ControlPlane, name: str) -> dict[str, str]:
+    found = plane.kubectl("get", "namespace", name, "--output=json").stdout
+    labels: dict[str, str] = json.loads(found)["metadata"]["labels"]
+    return {key: value for key, value in labels.items() if key != "kubernetes.io/metadata.name"}
+
+
+GUARDED = {"tier": "prod", "example.com/team": "a"}
+doors = pytest.mark.parametrize("door", ["", "status", "finalize"], ids=["main", "status", "fin"])
+
+
+@doors
+@pytest.mark.parametrize(
+    ("change", "keys"),
+    [
+        ({"tier": None}, ["tier"]),
+        ({"tier": "dev"}, ["tier"]),
+        ({"example.com/team": ""}, ["example.com/team"]),
+        ({"example.com/team": "b", "tier": None}, ["example.com/team", "tier"]),
+    ],
+)
+def test_without_the_right_nobody_relabels(
+    control_plane: ControlPlane,
+    users: Mapping[str, Path],
+    place: str,
+    door: str,
+    change: dict[str, str | None],
+    keys: list[str],
+) -> None:
+    said = _patch(control_plane, users[PLAIN], place, change, door)
+    assert "Forbidden" in said
+    assert f"by the label {', '.join(keys)}: to change it, {PLAIN} {REFUSED}" in said
+    assert _labels(control_plane, place) == GUARDED | {"free": "1"}
+
+
+@doors
+def test_what_no_policy_selects_by_is_free(
+    control_plane: ControlPlane, users: Mapping[str, Path], place: str, door: str
+) -> None:
+    change = {"free": None, "further": "2"}
+    assert _patch(control_plane, users[PLAIN], place, change, door) == ""
+    assert _labels(control_plane, place) == GUARDED | {"further": "2"}
+
+
+@doors
+def test_who_holds_the_verb_relabels(
+    control_plane: ControlPlane, users: Mapping[str, Path], place: str, door: str
+) -> None:
+    change = {"tier": None, "example.com/team": "b"}
+    assert _patch(control_plane, users[HOLDER], place, change, door) == ""
+    assert _labels(control_plane, place) == {"example.com/team": "b", "free": "1"}
+    # A label that comes selects as well as one that goes.
+    assert REFUSED in _patch(control_plane, users[PLAIN], place, {"tier": "prod"}, door)
+
+
+@doors
+def test_break_glass_is_refused_to_everybody(
+    control_plane: ControlPlane, users: Mapping[str, Path], place: str, door: str
+) -> None:
+    change = {"revet.dev/break-glass": ""}
+    for kubeconfig in (*users.values(), control_plane.kubeconfig):
+        said = _patch(control_plane, kubeconfig, place, change, door)
+        assert "Forbidden" in said
+        assert BREAK_GLASS in said
+    assert _labels(control_plane, place) == GUARDED | {"free": "1"}
+
+
+def _create(
+    plane: ControlPlane, kubeconfig: Path, labels: Mapping[str, str]
+) -> subprocess.CompletedProcess[str]:
+    metadata = {"generateName": "e2e-guard-", "labels": dict(labels)}
+    manifest = json.dumps({"apiVersion": "v1", "kind": "Namespace", "metadata": metadata})
+    flags = ("--dry-run=server", "--filename=-", f"--kubeconfig={kubeconfig}")
+    return plane.kubectl("create", *flags, input=manifest, check=False)
+
+
+def test_a_namespace_may_be_created_with_any_other_label(
+    control_plane: ControlPlane, users: Mapping[str, Path]
+) -> None:
+    for labels in ({}, GUARDED, {"free": "1"}):
+        assert _create(control_plane, users[PLAIN], labels).returncode == 0
+    for kubeconfig in users.values():
+        refused = _create(control_plane, kubeconfig, {"revet.dev/break-glass": "x"})
+        assert BREAK_GLASS in refused.stderr
+
+
+def test_break_glass_may_be_removed_and_stay(
+    control_plane: ControlPlane, users: Mapping[str, Path]
+) -> None:
+    binding = ("validatingadmissionpolicybinding", NAME)
+    control_plane.kubectl("delete", *binding)
+    try:
+        name = _create_open(control_plane)
+    finally:
+        control_plane.apply(guards(KEYS))
+    try:
+        _wait_until_guarded(control_plane, users[PLAIN])
+        kubeconfig = users[PLAIN]
+        assert _patch(control_plane, kubeconfig, name, {"free": "1"}, "") == ""
+        said = _patch(control_plane, kubeconfig, name, {"revet.dev/break-glass": "y"}, "")
+        assert BREAK_GLASS in said
+        assert _patch(control_plane, kubeconfig, name, {"revet.dev/break-glass": None}, "") == ""
+        assert _labels(control_plane, name) == {"free": "1"}
+    finally:
+        control_plane.delete_namespace(name)
+
+
+def _create_open(plane: ControlPlane) -> str:
+    """Create a namespace that has the label, once the API server has forgotten the guard."""
+    deadline = time.monotonic() + _TIMEOUT_S
+    while True:
+        answer = _create(plane, plane.kubeconfig, {"revet.dev/break-glass": "x"})
+        if answer.returncode == 0:
+            return plane.create_namespace({"revet.dev/break-glass": "x"})
+        assert time.monotonic() < deadline, answer.stderr
+
+
+def test_a_live_guard_is_as_rendered(
+    control_plane: ControlPlane, users: Mapping[str, Path]
+) -> None:
+    assert users
+    for manifest in guards(KEYS):
+        found = control_plane.kubectl("get", manifest["kind"], NAME, "--output=json")
+        live = json.loads(found.stdout)
+        assert differs(manifest, live) is None
+        assert find_extras(manifest, live) == []
+
+
+def test_the_server_finds_no_fault_with_the_expressions(
+    control_plane: ControlPlane, users: Mapping[str, Path]
+) -> None:
+    assert users
+    policy = ("validatingadmissionpolicy", NAME)
+    # It checks their types in its own time, and then says of which generation.
+    control_plane.kubectl("wait", "--for=jsonpath={.status.observedGeneration}", *policy)
+    status = json.loads(control_plane.kubectl("get", *policy, "--output=json").stdout)["status"]
+    assert not status["typeChecking"].get("expressionWarnings")
+
+
+def test_without_a_key_only_break_glass_is_guarded(control_plane: ControlPlane) -> None:
+    for manifest in guards(()):
+        dry = ("apply", "--server-side", "--dry-run=server", "--force-conflicts", "--filename=-")
+        control_plane.kubectl(*dry, input=json.dumps(manifest))
