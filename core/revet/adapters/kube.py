@@ -131,7 +131,7 @@ class Kube:
         path: str,
         query: Mapping[str, str] | None = None,
         *,
-        body: Mapping[str, Any] | None = None,
+        body: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None,
         accept: str = "application/json",
         content_type: str = "application/json",
     ) -> bytes:
@@ -159,7 +159,7 @@ class Kube:
         path: str,
         query: Mapping[str, str],
         headers: dict[str, str],
-        body: Mapping[str, Any] | None,
+        body: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None,
         timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109 -- aiohttp's own type, with its parts
     ) -> AsyncIterator[aiohttp.ClientResponse]:
         await self._client.update_params_for_auth(

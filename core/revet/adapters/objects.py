@@ -1,5 +1,6 @@
 """Objects of the cluster, written by server-side apply and read as plain manifests."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, Final
@@ -7,10 +8,9 @@ from typing import Any, Final
 import msgspec
 
 from revet.adapters.kube import Collection, Kube, KubeError
+from revet.core.model.meta import FIELD_MANAGER, Manifest
 
-Manifest = dict[str, Any]
-
-FIELD_MANAGER: Final = "revet"
+_JSON_PATCH: Final = "application/json-patch+json"
 _APPLY: Final = "application/apply-patch+yaml"
 
 
@@ -73,6 +73,23 @@ class Objects:
         query = {"fieldManager": FIELD_MANAGER, "force": "true"}
         answer = await self._kube.request(
             "PATCH", path + subresource, query, body=manifest, content_type=_APPLY
+        )
+        return _decode(answer)
+
+    async def patch(
+        self, manifest: Manifest, operations: Sequence[Mapping[str, Any]], subresource: str = ""
+    ) -> Manifest:
+        """Change an object by a JSON patch (RFC 6902), and return it as it stands then.
+
+        Raises:
+            KubeError: refused, or no answer.
+
+        """
+        metadata = manifest["metadata"]
+        path = path_of(manifest["kind"], metadata.get("namespace", ""), metadata["name"])
+        query = {"fieldManager": FIELD_MANAGER}
+        answer = await self._kube.request(
+            "PATCH", path + subresource, query, body=operations, content_type=_JSON_PATCH
         )
         return _decode(answer)
 

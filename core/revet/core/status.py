@@ -5,8 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
-from revet.core.conditions import fold
-
+from revet.core.conditions import Observed, fold
 from revet.core.model.condition import Truth
 from revet.core.model.policy import HardeningPolicy
 from revet.core.model.policy_network import Switch
@@ -54,10 +53,6 @@ class Facts:
     top: tuple[TopFinding, ...] = ()
 
 
-#: Type, truth, reason, message: what `fold` turns into a condition.
-_Observed = tuple[str, Truth, str, str]
-
-
 def policy_status(
     policy: HardeningPolicy | None,
     generation: int,
@@ -69,28 +64,27 @@ def policy_status(
 
     Equal to `old` where nothing has changed: there is then nothing to write.
     """
-    observed = list(_observe(policy, facts))
     return HardeningPolicyStatus(
         observed_generation=generation,
-        conditions=fold(old.conditions if old else (), observed, generation, now),
+        conditions=fold(old.conditions if old else (), _observe(policy, facts), generation, now),
         counts=facts.counts or (old.counts if old else None),
         top_findings=facts.top if facts.counts else (old.top_findings if old else ()),
     )
 
 
-def _observe(policy: HardeningPolicy | None, facts: Facts) -> Iterable[_Observed]:
+def _observe(policy: HardeningPolicy | None, facts: Facts) -> Iterable[Observed]:
     if policy is None:
         message = f"nothing changes until it is valid: {facts.problem}"
-        yield "Accepted", Truth.FALSE, "Invalid", message
-        yield "Ready", Truth.FALSE, "Invalid", "the spec is not valid"
+        yield Observed("Accepted", Truth.FALSE, "Invalid", message)
+        yield Observed("Ready", Truth.FALSE, "Invalid", "the spec is not valid")
         return
-    yield "Accepted", Truth.TRUE, "Valid", _in_force(policy, facts)
-    yield "Ready", *_ready(facts)
-    yield "Enforcing", *_enforcing(policy, facts)
-    yield "Conflicting", *_conflicting(facts)
-    yield "NetworkIsolated", *_isolated(policy, facts)
-    yield "BaselineApplied", *_baseline(policy, facts)
-    yield "Drifted", *_drifted(facts)
+    yield Observed("Accepted", Truth.TRUE, "Valid", _in_force(policy, facts))
+    yield Observed("Ready", *_ready(facts))
+    yield Observed("Enforcing", *_enforcing(policy, facts))
+    yield Observed("Conflicting", *_conflicting(facts))
+    yield Observed("NetworkIsolated", *_isolated(policy, facts))
+    yield Observed("BaselineApplied", *_baseline(policy, facts))
+    yield Observed("Drifted", *_drifted(facts))
 
 
 def _in_force(policy: HardeningPolicy, facts: Facts) -> str:

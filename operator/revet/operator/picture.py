@@ -5,12 +5,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal, NamedTuple, Self
 
-from revet.adapters.objects import Manifest
 from revet.core.compiled_policy import CompiledPolicy
 from revet.core.errors import PolicyError
+from revet.core.model.meta import PAUSED_ANNOTATION, Manifest
 from revet.core.model.policy import HardeningPolicy, parse_policy
-
-PAUSED: Final = "revet.dev/paused"
 
 
 class Key(NamedTuple):
@@ -57,7 +55,7 @@ class PolicySeen:
     def is_paused(self) -> bool:
         """Whether people asked us to keep our hands off what it needs."""
         annotations = self.manifest["metadata"].get("annotations") or {}
-        return bool(annotations.get(PAUSED) == "true")
+        return bool(annotations.get(PAUSED_ANNOTATION) == "true")
 
     @property
     def is_kept(self) -> bool:

@@ -10,7 +10,8 @@ from uuid import uuid4
 
 import aiohttp
 
-from revet.adapters.objects import Manifest, Objects
+from revet.adapters.objects import Objects
+from revet.core.model.meta import Manifest
 
 _TIMEOUT_S: Final = 3.0
 _REVIEW: Final = {

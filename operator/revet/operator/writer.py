@@ -9,9 +9,11 @@ from dataclasses import dataclass
 from typing import Final
 
 from revet.adapters.kube import KubeError
-from revet.adapters.objects import Manifest, Objects
-from revet.core.contest import Contest, editor
-from revet.core.plan import differs, widens
+from revet.adapters.objects import Objects
+from revet.core.contest import Contest, last_manager
+from revet.core.model.meta import Manifest
+from revet.core.plan import differs, extras, identify
+from revet.core.widening import widens
 from revet.operator.picture import Key, Picture
 
 _REMEMBERED_S: Final = 600.0
@@ -28,12 +30,6 @@ class Drift:
 
 
 Place = tuple[str, str, str]
-
-
-def place_of(manifest: Manifest) -> Place:
-    """Return kind, namespace and name."""
-    metadata = manifest["metadata"]
-    return manifest["kind"], metadata.get("namespace", ""), metadata["name"]
 
 
 class Writer:
@@ -64,7 +60,7 @@ class Writer:
             KubeError: it could not be written.
 
         """
-        place = place_of(desired)
+        place = identify(desired)
         live = self._picture.objects.get(place)
         if live is not None and differs(desired, live, self._tolerated_keys) is None:
             self._written[place] = desired
@@ -72,6 +68,10 @@ class Writer:
         if self._written.get(place) == desired and not self._may_correct(desired, live, key):
             return
         applied = await self._objects.apply(desired)
+        # What others have added stays under server-side apply, and may let everything through.
+        further = extras(desired, applied)
+        if further:
+            applied = await self._objects.patch(applied, further)
         self._picture.see_object(applied, gone=False)
         self._written[place] = desired
 
@@ -84,7 +84,7 @@ class Writer:
         """
         await self._objects.delete(live)
         self._picture.see_object(live, gone=True)
-        self._written.pop(place_of(live), None)
+        self._written.pop(identify(live), None)
 
     def drifts(self, key: Key) -> list[Drift]:
         """Return the edits of the last ten minutes; asks to be asked again when they are over."""
@@ -102,23 +102,26 @@ class Writer:
 
     def _may_correct(self, desired: Manifest, live: Manifest | None, key: Key) -> bool:
         """Note a foreign edit; tell whether it is undone now."""
-        place = place_of(desired)
+        place = identify(desired)
         now = self._clock()
-        who = "somebody" if live is None else editor(live)
-        what = "deleted" if live is None else f"edited at {differs(desired, live) or 'a field'}"
-        contest = self._contests.get(place, Contest()).note(now)
+        contest = self._contests.get(place, Contest())
         urgent = live is None or widens(desired, live)
-        wait_s = 0.0 if urgent else contest.wait_s(now)
+        wait_s = 0.0 if urgent else contest.wait(now)
         if wait_s <= 0:
             self._contests[place] = contest.corrected(now)
-        contested = contest.is_contested
-        kind, namespace, name = place
-        where = f"{kind} {namespace}/{name}" if namespace else f"{kind} {name}"
-        text = f"{where} was {what} by {who}"
-        self._drifts.setdefault(key, {})[place] = Drift(now, text, contested)
+        drift = Drift(now, _word(desired, live), contest.is_contested(now))
+        self._drifts.setdefault(key, {})[place] = drift
         if wait_s > 0:
             self._requeue(key, wait_s)
         return wait_s <= 0
+
+
+def _word(desired: Manifest, live: Manifest | None) -> str:
+    kind, namespace, name = identify(desired)
+    where = f"{kind} {namespace}/{name}" if namespace else f"{kind} {name}"
+    if live is None:
+        return f"{where} was deleted"
+    return f"{where} was edited at {differs(desired, live)} by {last_manager(live) or 'somebody'}"
 
 
 def is_gone(error: KubeError) -> bool:

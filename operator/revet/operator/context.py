@@ -1,0 +1,42 @@
+"""What every part of the operator is given: made once in main, passed on, never global."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from revet.adapters.kube import Kube
+from revet.adapters.log import Log
+from revet.adapters.objects import Objects
+from revet.operator.metrics import Metrics
+from revet.operator.picture import Picture
+from revet.operator.queue import Queue
+from revet.operator.settings import Settings
+from revet.operator.writer import Writer
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """The operator's means.
+
+    Attributes:
+        settings: what the process was told.
+        kube: requests to the API server.
+        objects: objects, read and written through it.
+        picture: what was seen.
+        queue: what is to be looked at again.
+        writer: writes what does not stand.
+        metrics: what is counted.
+        log: one JSON object a line.
+        now: the time, with its zone.
+
+    """
+
+    settings: Settings
+    kube: Kube
+    objects: Objects
+    picture: Picture
+    queue: Queue
+    writer: Writer
+    metrics: Metrics
+    log: Log
+    now: Callable[[], datetime]

@@ -1,0 +1,75 @@
+"""Keeps the two Secrets of the webhook: its authority, and the certificate that it serves with."""
+
+from base64 import b64decode, b64encode
+from collections.abc import Mapping
+from typing import Final
+from urllib.parse import urlsplit
+
+from revet.core.model.meta import Manifest, Owner, render_metadata
+from revet.operator.certificates import KeyPair, Trust, renew_serving, renew_trust
+from revet.operator.context import Context
+
+CA_SECRET: Final = "revet-webhook-ca"  # noqa: S105 -- a Secret's name, no secret
+TLS_SECRET: Final = "revet-webhook-tls"  # noqa: S105 -- as above
+
+
+class Credentials:
+    """The webhook's authority and serving certificate, as Secrets in our namespace."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+
+    async def keep(self, owner: Owner, standing: set[bytes]) -> Trust:
+        """See that both are there and last; `standing` are the bundles that entries carry now.
+
+        Raises:
+            KubeError: a Secret could not be read or written.
+
+        """
+        now = self._context.now()
+        held = await self._read(CA_SECRET)
+        pair = KeyPair.read(held.get("tls.crt", b""), held.get("tls.key", b""))
+        current = Trust(pair, held["ca.crt"]) if pair and held.get("ca.crt") else None
+        trust = renew_trust(current, now)
+        await self._write(CA_SECRET, held, trust.authority, trust, owner)
+        served = await self._read(TLS_SECRET)
+        serving = renew_serving(
+            KeyPair.read(served.get("tls.crt", b""), served.get("tls.key", b"")),
+            trust,
+            self._hosts(),
+            now,
+            bundle_stands=standing <= {trust.bundle},
+        )
+        await self._write(TLS_SECRET, served, serving, trust, owner)
+        metrics = self._context.metrics
+        metrics.note_expiry("ca", trust.authority.parsed.not_valid_after_utc)
+        metrics.note_expiry("serving", serving.parsed.not_valid_after_utc)
+        return trust
+
+    async def _read(self, name: str) -> dict[str, bytes]:
+        namespace = self._context.settings.namespace
+        secret: Manifest = await self._context.objects.get("Secret", name, namespace) or {}
+        data: Mapping[str, str] = secret.get("data") or {}
+        return {key: b64decode(value) for key, value in data.items()}
+
+    async def _write(
+        self, name: str, held: Mapping[str, bytes], pair: KeyPair, trust: Trust, owner: Owner
+    ) -> None:
+        data = {"tls.crt": pair.certificate, "tls.key": pair.key, "ca.crt": trust.bundle}
+        if held == data:
+            return
+        manifest = {
+            "apiVersion": "v1",
+            "kind": "Secret",
+            "metadata": render_metadata(name, owner, self._context.settings.namespace),
+            "type": "kubernetes.io/tls",
+            "data": {key: b64encode(value).decode() for key, value in data.items()},
+        }
+        await self._context.objects.apply(manifest)
+        self._context.log.write("certificate-written", secret=name)
+
+    def _hosts(self) -> list[str]:
+        settings = self._context.settings
+        if settings.webhook_url is not None:
+            return [urlsplit(settings.webhook_url).hostname or ""]
+        return [f"{settings.service}.{settings.namespace}.svc"]

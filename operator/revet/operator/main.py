@@ -1,0 +1,215 @@
+"""The process `revet-operator`: becomes the leader, then watches, reconciles and audits."""
+
+import asyncio
+import gc
+import logging
+import signal
+import socket
+import sys
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from datetime import UTC, datetime
+from typing import Annotated, Final
+
+import kopf
+import typer
+import uvloop
+from aiohttp import web
+from kubernetes.aio.leaderelection import electionconfig, leaderelection
+from kubernetes.aio.leaderelection.resourcelock.leaselock import LeaseLock
+
+from revet.adapters.address import Address, SettingsError
+from revet.adapters.clock import Timestamps
+from revet.adapters.health import health_app
+from revet.adapters.kube import Kube, KubeError, connect
+from revet.adapters.log import LibraryHandler, Log
+from revet.adapters.objects import Objects
+from revet.core.render.webhook import SYSTEM_NAMESPACES
+from revet.operator import handlers
+from revet.operator.audit import Audit
+from revet.operator.context import Context
+from revet.operator.metrics import Metrics
+from revet.operator.picture import CLUSTER, Key, Picture
+from revet.operator.queue import Queue
+from revet.operator.reconcile import Reconciler, keep_fresh
+from revet.operator.settings import Settings
+from revet.operator.writer import Writer
+
+_BAD_INPUT: Final = 2
+_LOST_LEASE: Final = 3
+_LEASE_S: Final = 15
+_RENEW_S: Final = 10
+_RETRY_S: Final = 2
+_FRESH_EVERY_S: Final = 30.0
+
+
+def _context(settings: Settings, kube: Kube, metrics: Metrics, log: Log) -> Context:
+    clock = asyncio.get_running_loop().time
+    objects = Objects(kube)
+    picture = Picture()
+    queue = Queue(clock)
+    writer = Writer(objects, picture, settings.tolerated_keys, clock, queue.add)
+    return Context(
+        settings, kube, objects, picture, queue, writer, metrics, log, lambda: datetime.now(UTC)
+    )
+
+
+async def _lead(context: Context) -> None:
+    """Do the work of the leader, until cancelled."""
+    context.metrics.leads.set(1)
+    context.log.write("leading", identity=context.settings.identity)
+    await _take_in(context)
+    audit = Audit(context)
+    reconciler = Reconciler(context, audit)
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(reconciler.run())
+        tasks.create_task(audit.run())
+        tasks.create_task(keep_fresh(reconciler, context, _FRESH_EVERY_S))
+        tasks.create_task(
+            kopf.operator(
+                clusterwide=True,
+                registry=handlers.registry(context),
+                settings=handlers.settings(),
+            )
+        )
+
+
+async def _take_in(context: Context) -> None:
+    """See everything once before anything is written: what is not seen would seem to be missing."""
+    picture, objects = context.picture, context.objects
+    for manifest in await objects.list("Namespace"):
+        picture.see_namespace(manifest, gone=False)
+    for manifest in await objects.list("HardeningPolicy"):
+        picture.see_policy(manifest, gone=False)
+    for kind in handlers.OWN_KINDS:
+        for manifest in await objects.list(kind, selector=handlers.MANAGED):
+            picture.see_object(manifest, gone=False)
+    context.queue.add_all((CLUSTER, *(Key("policy", name) for name in picture.policies)))
+    context.queue.add_all(Key("namespace", name) for name in picture.namespaces)
+    gc.collect()
+    gc.freeze()
+
+
+async def _elect(context: Context, ended: Callable[[BaseException | None], None]) -> None:
+    """Take part in the election, lead when elected, and return when the lease is lost."""
+    settings = context.settings
+
+    async def lead() -> None:
+        try:
+            await _lead(context)
+        except asyncio.CancelledError:
+            raise
+        except BaseException as error:  # noqa: BLE001 -- told to run(), which ends the process
+            ended(error)
+
+    lock = LeaseLock(settings.lease, settings.namespace, settings.identity, context.kube.client)
+    election = electionconfig.Config(
+        lock, _LEASE_S, _RENEW_S, _RETRY_S, onstarted_leading=lead, onstopped_leading=None
+    )
+    await leaderelection.LeaderElection(election).run()
+    ended(None)
+
+
+async def run(settings: Settings) -> None:
+    """Run the operator until SIGTERM or SIGINT, or until it leads no more.
+
+    Raises:
+        SystemExit: the lease was lost, or a part of it failed: a fresh start is the remedy.
+
+    """
+    loop = asyncio.get_running_loop()
+    log = Log(sys.stdout.buffer, Timestamps(), loop.call_soon)
+    logging.getLogger().handlers = [LibraryHandler(log)]
+    metrics = Metrics()
+    stop: asyncio.Future[BaseException | None] = loop.create_future()
+    lost = False
+
+    def ended(error: BaseException | None) -> None:
+        nonlocal lost
+        lost = True
+        if not stop.done():
+            stop.set_result(error)
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, lambda: stop.done() or stop.set_result(None))
+    async with AsyncExitStack() as stack:
+        kube = await stack.enter_async_context(connect(settings.kubeconfig))
+        runner = web.AppRunner(health_app(metrics.expose, lambda: None), access_log=None)
+        await runner.setup()
+        stack.push_async_callback(runner.cleanup)
+        address = settings.health
+        await web.TCPSite(runner, address.host or None, address.port).start()
+        log.write("listening", server="health", host=address.host, port=address.port)
+        task = asyncio.create_task(_elect(_context(settings, kube, metrics, log), ended))
+        error = await stop
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+    log.write("stopped", reason=repr(error) if error else "lease lost" if lost else "asked to")
+    log.flush()
+    if lost:
+        raise SystemExit(_LOST_LEASE)
+
+
+def serve(
+    namespace: Annotated[str, typer.Option(help="Revet's own namespace.")] = "revet-system",
+    kubeconfig: Annotated[
+        str | None, typer.Option(help="Default: the pod's ServiceAccount.")
+    ] = None,
+    service: Annotated[
+        str, typer.Option(help="The webhook's Service, in the own namespace.")
+    ] = "revet-webhook",
+    webhook_url: Annotated[
+        str | None, typer.Option(help="A webhook outside of the cluster; default: the Service.")
+    ] = None,
+    owner: Annotated[
+        str, typer.Option(help="The ClusterRole that owns what is cluster-scoped.")
+    ] = "revet-operator",
+    system_namespace: Annotated[
+        list[str] | None,
+        typer.Option(help="Further namespaces outside every policy (CNI, CSI); repeatable."),
+    ] = None,
+    tolerated_key: Annotated[
+        list[str] | None,
+        typer.Option(help="Label keys that clouds add to the webhook's selectors; repeatable."),
+    ] = None,
+    health: Annotated[
+        str, typer.Option(help="HOST:PORT of /healthz, /readyz and /metrics.")
+    ] = ":8080",
+    audit_interval: Annotated[
+        float, typer.Option(min=1, help="Seconds between two audits of all pods.")
+    ] = 600,
+    lease: Annotated[str, typer.Option(help="The Lease that the leader holds.")] = "revet-operator",
+    identity: Annotated[
+        str | None, typer.Option(help="Who holds it; default: the host's name.")
+    ] = None,
+) -> None:
+    """Run Revet's operator."""
+    try:
+        settings = Settings(
+            namespace=namespace,
+            kubeconfig=kubeconfig,
+            service=service,
+            webhook_url=webhook_url,
+            owner=owner,
+            system_namespaces=frozenset((*SYSTEM_NAMESPACES, namespace, *(system_namespace or ()))),
+            tolerated_keys=frozenset(tolerated_key or ()),
+            health=Address.parse(health, "--health"),
+            audit_interval_s=audit_interval,
+            lease=lease,
+            identity=identity or socket.gethostname(),
+        )
+        uvloop.run(run(settings))
+    except (SettingsError, KubeError, OSError) as error:
+        typer.echo(f"revet-operator: {error}", err=True)
+        raise typer.Exit(_BAD_INPUT) from error
+
+
+def main() -> None:
+    """Run the command line."""
+    app = typer.Typer(add_completion=False, rich_markup_mode=None)
+    app.command()(serve)
+    app()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,59 @@
+"""The operator's metrics, by name; in a registry of their own, passed in where they are counted."""
+
+from datetime import datetime
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client.exposition import generate_latest
+
+
+class Metrics:
+    """Everything that the operator counts."""
+
+    def __init__(self) -> None:
+        """Make the metrics."""
+        self.registry = CollectorRegistry()
+        self.fail_entries = Gauge(
+            "revet_fail_entries",
+            "Fail entries that stand in the webhook configurations.",
+            registry=self.registry,
+        )
+        self.ready_replicas = Gauge(
+            "revet_ready_replicas",
+            "Replicas of the webhook that were ready when last counted.",
+            registry=self.registry,
+        )
+        self.policies = Gauge(
+            "revet_policies",
+            "Policies, by whether their spec is valid.",
+            ("accepted",),
+            registry=self.registry,
+        )
+        self.reconciles = Counter(
+            "revet_reconciles",
+            "Reconciliations, by what they were about and the result (ok, failed).",
+            ("about", "result"),
+            registry=self.registry,
+        )
+        self.reconcile_duration = Histogram(
+            "revet_reconcile_duration_seconds",
+            "Time of one reconciliation, by what it was about.",
+            ("about",),
+            registry=self.registry,
+        )
+        self.leads = Gauge(
+            "revet_leader", "Whether this replica leads: 1 or 0.", registry=self.registry
+        )
+        self._expiry = Gauge(
+            "revet_certificate_expiry_timestamp_seconds",
+            "End of a certificate of the webhook (ca, serving), in seconds since the epoch.",
+            ("certificate",),
+            registry=self.registry,
+        )
+
+    def note_expiry(self, certificate: str, end: datetime) -> None:
+        """Note when a certificate ends."""
+        self._expiry.labels(certificate).set(end.timestamp())
+
+    def expose(self) -> bytes:
+        """Return all of it in Prometheus' text format."""
+        return generate_latest(self.registry)

@@ -1,0 +1,195 @@
+"""One function for every event: look at a key, make true what it is about, say so in the status."""
+
+import asyncio
+import json
+import time
+from collections.abc import Mapping
+from typing import Any, Final
+
+from pydantic import ValidationError
+from revet.operator.baselines import Baselines
+
+from revet.adapters.kube import KubeError
+from revet.core.model.policy import GROUP, KIND, VERSION
+from revet.core.model.policy_status import HardeningPolicyStatus
+from revet.core.status import Facts, policy_status
+from revet.operator.audit import Audit
+from revet.operator.context import Context
+from revet.operator.entries import Entries
+from revet.operator.isolation import Isolation
+from revet.operator.picture import CLUSTER, Key, NamespaceSeen, PolicySeen
+
+_BACKOFF_S: Final = (1.0, 2.0, 5.0, 15.0, 30.0)
+
+
+class Reconciler:
+    """Makes true what policies ask for."""
+
+    def __init__(self, context: Context, audit: Audit) -> None:
+        """Set up; nothing is known yet."""
+        self._context = context
+        self._audit = audit
+        self.entries = Entries(context)
+        self._isolation = Isolation(context)
+        self._baselines = Baselines(context)
+        self._failures: dict[Key, int] = {}
+        self._problems: dict[Key, str] = {}
+        self._isolated: dict[str, list[str]] = {}
+
+    async def run(self) -> None:
+        """Work on the queue until cancelled."""
+        while True:
+            await self.reconcile(await self._context.queue.get())
+
+    async def reconcile(self, key: Key) -> None:
+        """Look at one key; what fails is tried again, later each time."""
+        started = time.perf_counter()
+        try:
+            await self._make(key)
+        except KubeError as error:
+            self._note_failure(key, str(error))
+        else:
+            self._failures.pop(key, None)
+            self._problems.pop(key, None)
+        metrics = self._context.metrics
+        result = "failed" if key in self._problems else "ok"
+        metrics.reconciles.labels(key.about, result).inc()
+        metrics.reconcile_duration.labels(key.about).observe(time.perf_counter() - started)
+        for name in self._concerned(key):
+            await self._write_status(name)
+
+    async def _make(self, key: Key) -> None:
+        match key.about:
+            case "cluster":
+                await self.entries.keep()
+            case "policy":
+                self._audit.want()
+                await self._make_policy(key.name)
+            case "namespace":
+                await self._baselines.keep(key.name)
+
+    async def _make_policy(self, name: str) -> None:
+        seen = self._context.picture.policies.get(name)
+        if seen is None:
+            # What it owned goes with it, by the garbage collector.
+            self._isolated.pop(name, None)
+        elif seen.is_kept:
+            self._isolated[name] = await self._isolation.keep(seen, self._selected(seen))
+
+    def _selected(self, seen: PolicySeen) -> list[NamespaceSeen]:
+        if seen.compiled is None:
+            return []
+        system = self._context.settings.system_namespaces
+        return [
+            each
+            for each in self._context.picture.namespaces.values()
+            if seen.compiled.ceiling(each.name, each.labels, system) is not None
+        ]
+
+    def _concerned(self, key: Key) -> list[str]:
+        """Return the policies whose status tells of a key."""
+        policies = self._context.picture.policies
+        match key.about:
+            case "cluster":
+                return list(policies)
+            case "policy":
+                return [key.name] if key.name in policies else []
+            case "namespace":
+                return [
+                    name
+                    for name, seen in policies.items()
+                    if any(each.name == key.name for each in self._selected(seen))
+                ]
+
+    def _note_failure(self, key: Key, problem: str) -> None:
+        failures = self._failures.get(key, 0)
+        self._failures[key] = failures + 1
+        self._problems[key] = problem
+        wait_s = _BACKOFF_S[min(failures, len(_BACKOFF_S) - 1)]
+        self._context.log.complain(f"{key.about} {key.name}: {problem}; again in {wait_s:.0f} s")
+        self._context.queue.add(key, wait_s)
+
+    async def _write_status(self, name: str) -> None:
+        seen = self._context.picture.policies[name]
+        old = _read_status(seen.manifest.get("status"))
+        generation: int = seen.manifest["metadata"].get("generation", 0)
+        new = policy_status(seen.policy, generation, self._facts(seen), old, self._context.now())
+        if new == old:
+            return
+        manifest = {
+            "apiVersion": f"{GROUP}/{VERSION}",
+            "kind": KIND,
+            "metadata": {"name": name, "uid": seen.uid},
+            "status": new.model_dump(mode="json", by_alias=True, exclude_none=True),
+        }
+        try:
+            applied = await self._context.objects.apply(manifest, "/status")
+        except KubeError as error:
+            self._context.log.complain(f"the status of {name} could not be written: {error}")
+            self._context.queue.add(Key("policy", name), _BACKOFF_S[1])
+            return
+        self._context.picture.see_policy(applied, gone=False)
+
+    def _facts(self, seen: PolicySeen) -> Facts:
+        selected = [each.name for each in self._selected(seen)]
+        drifts = [
+            *self._context.writer.drifts(Key("policy", seen.name)),
+            *self._context.writer.drifts(CLUSTER),
+            *(
+                drift
+                for name in selected
+                for drift in self._context.writer.drifts(Key("namespace", name))
+            ),
+        ]
+        tally = self._audit.tallies.get(seen.name)
+        baseline = self._baselines.of(seen.name)
+        return Facts(
+            problem=seen.problem,
+            paused=seen.is_paused,
+            selected=selected,
+            needs_fail_entries=bool(self.entries.fail_paths(seen)),
+            waiting=self.entries.waiting(seen),
+            errors=self._errors(seen.name, selected),
+            isolated=self._isolated.get(seen.name, ()),
+            baseline=baseline.reasons,
+            labelled=baseline.labelled,
+            conflicts=baseline.conflicts,
+            drifts=[drift.text for drift in drifts],
+            contested=any(drift.contested for drift in drifts),
+            counts=tally.counts(len(selected)) if tally else None,
+            top=tally.top() if tally else (),
+        )
+
+    def _errors(self, name: str, selected: list[str]) -> list[str]:
+        keys = [CLUSTER, Key("policy", name), *(Key("namespace", each) for each in selected)]
+        return [self._problems[key] for key in keys if key in self._problems]
+
+
+def _read_status(status: Mapping[str, Any] | None) -> HardeningPolicyStatus | None:
+    if not status:
+        return None
+    try:
+        return HardeningPolicyStatus.model_validate_json(json.dumps(status))
+    except ValidationError:
+        # Somebody else's writing: ours comes in its place.
+        return None
+
+
+async def keep_fresh(reconciler: Reconciler, context: Context, every_s: float) -> None:
+    """Count the webhook's replicas, and look at everything again now and then, until cancelled.
+
+    Events can get lost, and certificates grow old without one.
+    """
+    rounds_to_resync = 20
+    rounds = 0
+    while True:
+        try:
+            await reconciler.entries.count_replicas()
+        except KubeError as error:
+            context.log.complain(str(error))
+        rounds += 1
+        if rounds % rounds_to_resync == 0:
+            picture = context.picture
+            context.queue.add_all((CLUSTER, *(Key("policy", name) for name in picture.policies)))
+            context.queue.add_all(Key("namespace", name) for name in picture.namespaces)
+        await asyncio.sleep(every_s)
