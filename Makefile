@@ -19,13 +19,14 @@ lock: setup ## Write requirements.lock anew from pyproject.toml
 	$(BIN)/uv pip compile --quiet --universal --all-extras --generate-hashes --no-header --python-version 3.11 \
 	  --output-file requirements.lock pyproject.toml
 
-check: setup ## Lint, types, import rules, generated files
+check: setup ## Lint, types, import rules, generated files, the chart
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/basedpyright
 	$(BIN)/lint-imports
 	$(BIN)/python tools/generate.py --check
+	$(BIN)/python -m e2e.helm lint --strict --quiet charts/revet
 
 build: setup ## Build the control plane's programs and ours in Go (kept in .cache/)
 	$(BIN)/python -m e2e.cluster build
