@@ -10,11 +10,10 @@ from copy import deepcopy
 from typing import Final
 from urllib.parse import urlsplit
 
-from revet.core.render.guard import guards, selector_keys
-
 from revet.adapters.kube import KubeError
 from revet.core.entry import Entry
 from revet.core.model.meta import Manifest, Owner
+from revet.core.render.guard import guards, selector_keys
 from revet.core.render.webhook import NAME, Backend, webhook_configurations
 from revet.operator.context import Context
 from revet.operator.credentials import Credentials
@@ -225,7 +224,7 @@ def _path(entry: Manifest) -> str:
     config = entry["clientConfig"]
     if "service" in config:
         return str(config["service"].get("path", ""))
-    return urlsplit(config.get("url", "")).path
+    return str(urlsplit(config.get("url", "")).path)
 
 
 def _own_metadata(live: Manifest) -> Manifest:

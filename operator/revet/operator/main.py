@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
+from traceback import format_exception
 from typing import Annotated, Final
 
 import kopf
@@ -36,7 +37,8 @@ from revet.operator.settings import Settings
 from revet.operator.writer import Writer
 
 _BAD_INPUT: Final = 2
-_LOST_LEASE: Final = 3
+_FRESH_START: Final = 3
+_ASKED: Final = "asked to"
 _LEASE_S: Final = 15
 _RENEW_S: Final = 10
 _RETRY_S: Final = 2
@@ -90,24 +92,25 @@ async def _take_in(context: Context) -> None:
     gc.freeze()
 
 
-async def _elect(context: Context, ended: Callable[[BaseException | None], None]) -> None:
-    """Take part in the election, lead when elected, and return when the lease is lost."""
+async def _elect(context: Context, end: Callable[[str], None]) -> None:
+    """Take part in the election, and lead when elected; `end` is told why that is over."""
     settings = context.settings
 
     async def lead() -> None:
         try:
             await _lead(context)
-        except asyncio.CancelledError:
-            raise
-        except BaseException as error:  # noqa: BLE001 -- told to run(), which ends the process
-            ended(error)
+        except BaseExceptionGroup as error:
+            context.log.write("failed", trace="".join(format_exception(error)))
+            end("a part of it failed")
+
+    async def lost() -> None:
+        end("the lease was lost")
 
     lock = LeaseLock(settings.lease, settings.namespace, settings.identity, context.kube.client)
     election = electionconfig.Config(
-        lock, _LEASE_S, _RENEW_S, _RETRY_S, onstarted_leading=lead, onstopped_leading=None
+        lock, _LEASE_S, _RENEW_S, _RETRY_S, onstarted_leading=lead, onstopped_leading=lost
     )
     await leaderelection.LeaderElection(election).run()
-    ended(None)
 
 
 async def run(settings: Settings) -> None:
@@ -121,17 +124,14 @@ async def run(settings: Settings) -> None:
     log = Log(sys.stdout.buffer, Timestamps(), loop.call_soon)
     logging.getLogger().handlers = [LibraryHandler(log)]
     metrics = Metrics()
-    stop: asyncio.Future[BaseException | None] = loop.create_future()
-    lost = False
+    ended: asyncio.Future[str] = loop.create_future()
 
-    def ended(error: BaseException | None) -> None:
-        nonlocal lost
-        lost = True
-        if not stop.done():
-            stop.set_result(error)
+    def end(reason: str) -> None:
+        if not ended.done():
+            ended.set_result(reason)
 
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, lambda: stop.done() or stop.set_result(None))
+        loop.add_signal_handler(number, end, _ASKED)
     async with AsyncExitStack() as stack:
         kube = await stack.enter_async_context(connect(settings.kubeconfig))
         runner = web.AppRunner(health_app(metrics.expose, lambda: None), access_log=None)
@@ -140,14 +140,16 @@ async def run(settings: Settings) -> None:
         address = settings.health
         await web.TCPSite(runner, address.host or None, address.port).start()
         log.write("listening", server="health", host=address.host, port=address.port)
-        task = asyncio.create_task(_elect(_context(settings, kube, metrics, log), ended))
-        error = await stop
+        task = asyncio.create_task(_elect(_context(settings, kube, metrics, log), end))
+        # An election that fails by itself must not leave a process that does nothing.
+        task.add_done_callback(lambda _: end("the election ended"))
+        reason = await ended
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
-    log.write("stopped", reason=repr(error) if error else "lease lost" if lost else "asked to")
+    log.write("stopped", reason=reason)
     log.flush()
-    if lost:
-        raise SystemExit(_LOST_LEASE)
+    if reason != _ASKED:
+        raise SystemExit(_FRESH_START)
 
 
 def serve(

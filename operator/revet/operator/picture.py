@@ -9,6 +9,8 @@ from revet.core.compiled_policy import CompiledPolicy
 from revet.core.errors import PolicyError
 from revet.core.model.meta import PAUSED_ANNOTATION, Manifest
 from revet.core.model.policy import HardeningPolicy, parse_policy
+from revet.core.render.baseline import rewritten
+from revet.core.restoration import read_before
 
 
 class Key(NamedTuple):
@@ -72,17 +74,27 @@ class NamespaceSeen:
     labels: Mapping[str, str]
     annotations: Mapping[str, str]
     is_terminating: bool
+    #: Pod Security labels that are ours, with what stood there before; and those of them that
+    #: others have written since.
+    before: Mapping[str, str | None]
+    rewritten: frozenset[str]
+    #: Who wrote which fields; by itself no reason to look at a namespace again.
+    managers: tuple[Manifest, ...] = field(compare=False)
 
     @classmethod
     def of(cls, manifest: Manifest) -> Self:
         """Read a namespace."""
         metadata = manifest["metadata"]
+        before = read_before(manifest)
         return cls(
             metadata["name"],
             metadata["uid"],
             metadata.get("labels") or {},
             metadata.get("annotations") or {},
             bool(metadata.get("deletionTimestamp")),
+            before,
+            rewritten(manifest, before),
+            tuple(metadata.get("managedFields") or ()),
         )
 
 

@@ -7,13 +7,13 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from pydantic import ValidationError
-from revet.operator.baselines import Baselines
 
 from revet.adapters.kube import KubeError
 from revet.core.model.policy import GROUP, KIND, VERSION
 from revet.core.model.policy_status import HardeningPolicyStatus
 from revet.core.status import Facts, policy_status
 from revet.operator.audit import Audit
+from revet.operator.baselines import Baselines
 from revet.operator.context import Context
 from revet.operator.entries import Entries
 from revet.operator.isolation import Isolation

@@ -12,7 +12,7 @@ from revet.adapters.kube import KubeError
 from revet.adapters.objects import Objects
 from revet.core.contest import Contest, last_manager
 from revet.core.model.meta import Manifest
-from revet.core.plan import differs, extras, identify
+from revet.core.plan import differs, find_extras, identify
 from revet.core.widening import widens
 from revet.operator.picture import Key, Picture
 
@@ -63,17 +63,27 @@ class Writer:
         place = identify(desired)
         live = self._picture.objects.get(place)
         if live is not None and differs(desired, live, self._tolerated_keys) is None:
-            self._written[place] = desired
+            self.note_written(desired)
             return
-        if self._written.get(place) == desired and not self._may_correct(desired, live, key):
+        if not self.may_write(desired, live, key):
             return
         applied = await self._objects.apply(desired)
         # What others have added stays under server-side apply, and may let everything through.
-        further = extras(desired, applied)
+        further = find_extras(desired, applied)
         if further:
             applied = await self._objects.patch(applied, further)
         self._picture.see_object(applied, gone=False)
-        self._written[place] = desired
+        self.note_written(desired)
+
+    def note_written(self, desired: Manifest) -> None:
+        """Note that `desired` stands: what differs from it later is somebody's edit."""
+        self._written[identify(desired)] = desired
+
+    def may_write(self, desired: Manifest, live: Manifest | None, key: Key) -> bool:
+        """Tell whether what differs is written now: our own change is, and so is most drift."""
+        if self._written.get(identify(desired)) != desired:
+            return True
+        return self._may_correct(desired, live, key)
 
     async def prune(self, live: Manifest) -> None:
         """Delete an object that should not stand any more.

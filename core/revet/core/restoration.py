@@ -1,0 +1,59 @@
+"""Puts back a namespace's Pod Security labels, as they were before ours.
+
+By a JSON patch, not by server-side apply: what is put back must not be ours any more, or the next
+apply would take it away.
+"""
+
+import json
+from collections.abc import Mapping
+from typing import Any, Final
+
+from revet.core.model.meta import POD_SECURITY_ANNOTATION, Manifest
+from revet.core.pointer import join
+from revet.core.render.baseline import Before, pod_security, rewritten
+
+_LABELS: Final = ("metadata", "labels")
+
+
+def read_before(namespace: Manifest) -> dict[str, str | None]:
+    """Return which labels are ours, and what stood there before; nothing if nobody can tell."""
+    text = (namespace["metadata"].get("annotations") or {}).get(POD_SECURITY_ANNOTATION, "{}")
+    try:
+        before: Any = json.loads(text)
+    except ValueError:
+        return {}
+    if not isinstance(before, dict):
+        return {}
+    return {
+        str(key): value for key, value in before.items() if value is None or isinstance(value, str)
+    }
+
+
+def put_back(labels_now: Mapping[str, str], restore: Before) -> list[dict[str, Any]]:
+    """Return the JSON patch that writes what `restore` says; None removes a label that is there."""
+    operations: list[dict[str, Any]] = []
+    for key, value in sorted(restore.items()):
+        path = join(*_LABELS, key)
+        if value is not None:
+            operations.append({"op": "add", "path": path, "value": value})
+        elif key in labels_now:
+            operations.append({"op": "remove", "path": path})
+    return operations
+
+
+def restoration(namespace: Manifest) -> list[dict[str, Any]]:
+    """Return the JSON patch after which nothing of ours is on a namespace.
+
+    What others have written since stays. It fails if the namespace has changed meanwhile.
+    """
+    metadata: dict[str, Any] = namespace["metadata"]
+    labels: Mapping[str, str] = metadata.get("labels") or {}
+    before = read_before(namespace)
+    baseline = pod_security([], labels, before, rewritten(namespace, before))
+    version = {"op": "test", "path": "/metadata/resourceVersion"}
+    annotation = join("metadata", "annotations", POD_SECURITY_ANNOTATION)
+    return [
+        version | {"value": metadata["resourceVersion"]},
+        *put_back(labels, baseline.restore),
+        {"op": "remove", "path": annotation},
+    ]

@@ -1,0 +1,174 @@
+"""Keeps the Pod Security labels of each namespace that policies ask for, and puts back old ones."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from revet.adapters.kube import KubeError
+from revet.core.model.meta import BREAK_GLASS_LABEL, POD_SECURITY_ANNOTATION, Manifest
+from revet.core.model.mode import Mode
+from revet.core.model.policy import HardeningPolicy
+from revet.core.model.policy_network import Switch
+from revet.core.render.baseline import MODES, Baseline, pod_security
+from revet.core.restoration import put_back
+from revet.operator.context import Context
+from revet.operator.picture import Key, NamespaceSeen, PolicySeen
+from revet.operator.writer import is_gone
+
+_NOTHING: Final = Baseline({}, {}, {}, {})
+
+
+@dataclass(slots=True)
+class Result:
+    """What came of one policy's wish for labels, over all namespaces."""
+
+    labelled: list[str] = field(default_factory=list)
+    reasons: list[str] = field(default_factory=list)
+    conflicts: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class _Outcome:
+    """What came of it in one namespace."""
+
+    asking: tuple[str, ...]
+    reasons: dict[str, str]
+    conflicts: tuple[str, ...]
+
+
+class Baselines:
+    """Keeps labels, one namespace at a time: several policies may ask for one."""
+
+    def __init__(self, context: Context) -> None:
+        """Set up; nothing has come of anything yet."""
+        self._context = context
+        self._outcomes: dict[str, _Outcome] = {}
+
+    async def keep(self, name: str) -> None:
+        """See that a namespace has the labels that its policies ask for.
+
+        Raises:
+            KubeError: they could not be written.
+
+        """
+        namespace = self._context.picture.namespaces.get(name)
+        self._outcomes.pop(name, None)
+        if namespace is None or namespace.is_terminating:
+            return
+        selecting = self._selecting(namespace)
+        # While break-glass is open, or people asked us to, nothing is corrected.
+        if BREAK_GLASS_LABEL in namespace.labels or not all(each.is_kept for each, _ in selecting):
+            return
+        asking = [
+            (seen.policy, ceiling)
+            for seen, ceiling in selecting
+            if seen.policy is not None and _asks(seen.policy)
+        ]
+        baseline = (
+            pod_security(asking, namespace.labels, namespace.before, namespace.rewritten)
+            if asking or namespace.before
+            else _NOTHING
+        )
+        await self._write(namespace, baseline)
+        self._outcomes[name] = _Outcome(
+            tuple(policy.metadata.name for policy, _ in asking),
+            baseline.reasons,
+            tuple(_contradictions(name, [policy for policy, _ in asking])),
+        )
+
+    def of(self, policy: str) -> Result:
+        """Return what came of one policy's wishes."""
+        result = Result()
+        for namespace, outcome in sorted(self._outcomes.items()):
+            if policy not in outcome.asking:
+                continue
+            result.labelled.append(namespace)
+            if policy in outcome.reasons:
+                result.reasons.append(f"{namespace}: {outcome.reasons[policy]}")
+            result.conflicts += (each for each in outcome.conflicts if policy in each)
+        return result
+
+    def _selecting(self, namespace: NamespaceSeen) -> list[tuple[PolicySeen, Mode]]:
+        """Return the policies that select a namespace, each with its ceiling, by name."""
+        system = self._context.settings.system_namespaces
+        found = []
+        for _, seen in sorted(self._context.picture.policies.items()):
+            # One that is not valid may select anything; it asked for labels while it was.
+            if seen.compiled is not None:
+                ceiling = seen.compiled.ceiling(namespace.name, namespace.labels, system)
+                if ceiling is not None:
+                    found.append((seen, ceiling))
+        return found
+
+    async def _write(self, namespace: NamespaceSeen, baseline: Baseline) -> None:
+        key = Key("namespace", namespace.name)
+        desired = _manifest(namespace, baseline)
+        live = _manifest_of(namespace)
+        stands = (
+            all(namespace.labels.get(name) == value for name, value in baseline.labels.items())
+            and baseline.before == namespace.before
+            and not baseline.restore
+        )
+        if stands:
+            self._context.writer.note_written(desired)
+            return
+        if not self._context.writer.may_write(desired, live, key):
+            return
+        try:
+            back = put_back(namespace.labels, baseline.restore)
+            if back:
+                test = {"op": "test", "path": "/metadata/uid", "value": namespace.uid}
+                await self._context.objects.patch(live, [test, *back])
+            applied = await self._context.objects.apply(desired)
+        except KubeError as error:
+            # An apply with the uid of a namespace that is gone makes no new one: it is refused.
+            if is_gone(error):
+                return
+            raise
+        self._context.picture.see_namespace(applied, gone=False)
+        self._context.writer.note_written(desired)
+
+
+def _asks(policy: HardeningPolicy) -> bool:
+    namespaces = policy.spec.namespaces
+    return namespaces is not None and namespaces.mode is Switch.ENFORCE
+
+
+def _contradictions(namespace: str, policies: Sequence[HardeningPolicy]) -> list[str]:
+    """Say where policies ask for different levels; the stricter one holds."""
+    found = []
+    for mode in MODES:
+        wishes = {
+            policy.metadata.name: level
+            for policy in policies
+            if policy.spec.namespaces is not None
+            and policy.spec.namespaces.pod_security is not None
+            and (level := getattr(policy.spec.namespaces.pod_security, mode)) is not None
+        }
+        if len(set(wishes.values())) > 1:
+            told = ", ".join(f"{name} asks for {level}" for name, level in wishes.items())
+            found.append(f"{namespace}: podSecurity.{mode}: {told}; the strictest holds")
+    return found
+
+
+def _manifest(namespace: NamespaceSeen, baseline: Baseline) -> Manifest:
+    """Write our fields of a namespace; with its uid, which keeps a deleted one from coming back."""
+    metadata: Manifest = {
+        "name": namespace.name,
+        "uid": namespace.uid,
+        "labels": dict(baseline.labels),
+    }
+    if baseline.before:
+        metadata["annotations"] = {POD_SECURITY_ANNOTATION: json.dumps(baseline.before)}
+    return {"apiVersion": "v1", "kind": "Namespace", "metadata": metadata}
+
+
+def _manifest_of(namespace: NamespaceSeen) -> Manifest:
+    metadata = {
+        "name": namespace.name,
+        "labels": dict(namespace.labels),
+        "annotations": dict(namespace.annotations),
+        "managedFields": list(namespace.managers),
+    }
+    return {"apiVersion": "v1", "kind": "Namespace", "metadata": metadata}
