@@ -12,11 +12,20 @@ from revet.core.model.pod import Pod
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """A finding under one policy, with the mode in which it stands there."""
+    """A finding under one policy, with the mode in which it stands there.
+
+    `spared`: enforcing would not refuse it, since it would be patched first, or never is.
+    """
 
     applied: Applied
     finding: Finding
     mode: Mode
+    spared: bool = False
+
+    @property
+    def would_deny(self) -> bool:
+        """Whether it would refuse the object if the policy's enforcement were Enforce."""
+        return not self.spared and self.applied.policy.modes[self.finding.control] is Mode.ENFORCE
 
 
 @dataclass(frozen=True, slots=True)

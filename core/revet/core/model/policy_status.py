@@ -18,7 +18,7 @@ class Counts(Model, extra="ignore"):
     workloads: Count = 0
     """The workloads that were audited."""
     would_be_denied: Count = 0
-    """The workloads that would be denied if every control were in Enforce."""
+    """The workloads that would be denied if the policy's enforcement were Enforce."""
     non_compliant: Count = 0
     """The workloads with at least one finding."""
 

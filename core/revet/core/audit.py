@@ -1,0 +1,156 @@
+"""What an audit counts: running pods, judged as admission would, folded by workload and bounded."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Final
+
+import msgspec
+
+from revet.core.check import Json
+from revet.core.compiled_policy import Applied
+from revet.core.decide import Decision, Verdict, decide
+from revet.core.engine import mend, safe_fixes
+from revet.core.model.catalog import CONTROLS
+from revet.core.model.mode import Mode
+from revet.core.model.pod import Pod
+from revet.core.model.policy_status import Counts, TopFinding
+from revet.core.workload import Subject
+
+_MIRROR: Final = "kubernetes.io/config.mirror"
+_NODE: Final = "Node"
+_MOST_FINDINGS: Final = 10
+_LONGEST_NAME: Final = 253
+_LONGEST_MESSAGE: Final = 1024
+_SEVERITY: Final = {control: index for index, control in enumerate(CONTROLS)}
+
+_Rank = tuple[bool, int, str, str, str]
+
+
+def inspect(subject: Subject, document: bytes, applied: Sequence[Applied]) -> Decision:
+    """Judge a running pod as it is, and tell apart what enforcing would not refuse.
+
+    A control is spared where the policies' patches, which come only with Enforce, leave nothing of
+    it. So is a pod that a node mirrors: refusing it would change nothing there.
+    """
+    pod = subject.pod()
+    decision = decide(pod, applied, is_pod=subject.is_pod, at_most=Mode.ENFORCE)
+    if not decision.verdicts:
+        return decision
+    if _is_mirror(subject):
+        return Decision(tuple(replace(each, spared=True) for each in decision.verdicts))
+    left = _judge_mended(subject, pod, document, applied)
+    if left is None:
+        return decision
+    broken = {_key(each) for each in left.verdicts}
+    return Decision(
+        tuple(replace(each, spared=_key(each) not in broken) for each in decision.verdicts)
+    )
+
+
+class Tally:
+    """Counts what one policy finds. A workload counts once, whichever of its pods are seen."""
+
+    def __init__(self) -> None:
+        self._workloads: set[str] = set()
+        self._denied: set[str] = set()
+        self._broken: set[str] = set()
+        self._top: dict[tuple[str, str, str], tuple[_Rank, TopFinding]] = {}
+
+    def add(self, applied: Applied, subject: Subject, namespace: str, decision: Decision) -> None:
+        """Count an object in a namespace that the policy selects; `decision` is of all policies."""
+        policy = applied.policy
+        if not policy.selects_pod(_labels(subject)):
+            return
+        key, workload = _identify(subject, namespace)
+        self._workloads.add(key)
+        for verdict in decision.verdicts:
+            if verdict.applied.policy.name == policy.name:
+                self._broken.add(key)
+                if verdict.would_deny:
+                    self._denied.add(key)
+                self._rank(verdict, namespace, workload)
+
+    def counts(self, namespaces: int) -> Counts:
+        """Return the counts, with the number of namespaces that the policy selects."""
+        return Counts(
+            namespaces=namespaces,
+            workloads=len(self._workloads),
+            would_be_denied=len(self._denied),
+            non_compliant=len(self._broken),
+        )
+
+    def top(self) -> tuple[TopFinding, ...]:
+        """Return ten findings: what would deny first, then by control in the catalog's order.
+
+        The same ones in the same order, whichever order the objects came in.
+        """
+        return tuple(finding for _, finding in sorted(self._top.values(), key=_by_rank))
+
+    def _rank(self, verdict: Verdict, namespace: str, workload: str) -> None:
+        finding = verdict.finding
+        place = (finding.control, namespace, workload)
+        message = finding.message[:_LONGEST_MESSAGE]
+        rank = (
+            not verdict.would_deny,
+            _SEVERITY[finding.control],
+            namespace,
+            workload,
+            message,
+        )
+        known = self._top.get(place)
+        if known is not None and known[0] <= rank:
+            return
+        top = TopFinding(
+            control=finding.control, namespace=namespace, workload=workload, message=message
+        )
+        self._top[place] = (rank, top)
+        if len(self._top) > _MOST_FINDINGS:
+            del self._top[max(self._top, key=lambda each: self._top[each][0])]
+
+
+def _judge_mended(
+    subject: Subject, pod: Pod, document: bytes, applied: Sequence[Applied]
+) -> Decision | None:
+    """Judge the pod as the policies' patches would make it; None: they would not change it."""
+    patching = [
+        check
+        for each in applied
+        if each.policy.selects_pod(pod.labels)
+        for check in each.policy.checks
+        if check.patch
+    ]
+    if not any(True for _ in safe_fixes(pod, patching)):
+        return None
+    parsed: Json = msgspec.json.decode(document)
+    mended = Pod(mend(parsed, subject.prefix, patching)[0])
+    return decide(mended, applied, is_pod=subject.is_pod, at_most=Mode.ENFORCE)
+
+
+def _key(verdict: Verdict) -> tuple[str, str]:
+    return verdict.applied.policy.name, verdict.finding.control
+
+
+def _by_rank(item: tuple[_Rank, TopFinding]) -> _Rank:
+    return item[0]
+
+
+def _labels(subject: Subject) -> dict[str, str]:
+    metadata = subject.template.metadata
+    return (metadata.labels if metadata is not None else None) or {}
+
+
+def _is_mirror(subject: Subject) -> bool:
+    controller = subject.metadata.controller
+    annotations = subject.metadata.annotations or {}
+    return controller is not None and controller.kind == _NODE and _MIRROR in annotations
+
+
+def _identify(subject: Subject, namespace: str) -> tuple[str, str]:
+    """Return what tells workloads apart, and the workload's kind and name for people."""
+    metadata = subject.metadata
+    controller = metadata.controller
+    # The pods that a node mirrors share an owner, but are not one workload.
+    if controller is not None and controller.uid and controller.kind != _NODE:
+        return controller.uid, f"{controller.kind}/{controller.name}"[:_LONGEST_NAME]
+    workload = f"{subject.kind}/{metadata.name or metadata.generate_name or ''}"
+    return f"{namespace}/{workload}", workload[:_LONGEST_NAME]
