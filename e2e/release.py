@@ -90,6 +90,10 @@ class Release:
         """Return what helm has installed, as YAML."""
         return self._helm.run("get", "manifest", NAME, f"--namespace={NAMESPACE}").stdout
 
+    def notes(self) -> str:
+        """Return what helm says after an installation."""
+        return self._helm.run("get", "notes", NAME, f"--namespace={NAMESPACE}").stdout
+
     def start(self) -> None:
         """Start both, in the order of a cluster: the webhook waits for its certificate."""
         self.start_operator()

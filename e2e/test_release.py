@@ -1,6 +1,8 @@
 """The chart on a real API server: what it installs, what its accounts may do, what it leaves."""
 
 import json
+import re
+import textwrap
 import time
 from collections.abc import Callable, Iterator
 from typing import Final
@@ -42,6 +44,15 @@ def test_pods_of_the_chart_pass_pod_security_restricted(release: Release) -> Non
     label = ("label", "namespace", NAMESPACE, strict, "--dry-run=server")
     # The server warns of pods that it would refuse under the new label.
     assert release.plane.kubectl(*label).stderr == ""
+
+
+def test_the_policy_in_the_notes_is_taken_as_it_stands(release: Release) -> None:
+    notes = release.notes()
+    [shown] = re.findall(r"<<EOF\n(.+?)\n  EOF\n", notes, re.DOTALL)
+    strict = ("create", "--dry-run=server", "--validate=strict", "--filename=-", "--output=name")
+    created = release.plane.kubectl(*strict, input=textwrap.dedent(shown))
+    assert created.stdout == "hardeningpolicy.revet.dev/production\n"
+    assert f"helm uninstall revet --namespace {NAMESPACE}" in notes
 
 
 def _certificate(plane: ControlPlane) -> Manifest:

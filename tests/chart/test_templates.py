@@ -2,8 +2,9 @@
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from copy import deepcopy
+from inspect import signature
 from typing import Any, Final
 
 import pytest
@@ -13,7 +14,9 @@ from revet.core.check import Level
 from revet.core.checks import ALL
 from revet.core.engine import evaluate, select_level
 from revet.core.model.version import LATEST
+from revet.operator.main import serve as serve_operator
 from revet.operator.metrics import Metrics as OperatorMetrics
+from revet.webhook.main import serve as serve_webhook
 from revet.webhook.metrics import Metrics as WebhookMetrics
 from tests.chart.charts import CHANGES, defaults, find, render, render_text
 from tests.support.check_files import read_manifest
@@ -141,6 +144,22 @@ def test_pods_are_found_by_what_selects_them(manifests: list[Manifest], name: st
     assert (service["ports"][0]["targetPort"] in ports) is is_webhook
 
 
+#: What a pod leaves to the program: it signs in as its ServiceAccount, under its own name.
+_NOT_IN_A_POD: Final = {"kubeconfig", "identity"}
+
+
+@pytest.mark.parametrize(
+    ("name", "serve"), [("revet-operator", serve_operator), ("revet-webhook", serve_webhook)]
+)
+def test_every_flag_of_a_program_is_set_and_there_is_no_other(
+    everything: list[Manifest], name: str, serve: Callable[..., None]
+) -> None:
+    pod = find(everything, "Deployment", name)["spec"]["template"]["spec"]
+    flags = {arg.partition("=")[0] for arg in pod["containers"][0]["args"]}
+    options = set(signature(serve).parameters) - _NOT_IN_A_POD
+    assert flags == {f"--{option.replace('_', '-')}" for option in options}
+
+
 def test_a_replica_has_time_to_drain(manifests: list[Manifest]) -> None:
     pod = find(manifests, "Deployment", "revet-webhook")["spec"]["template"]["spec"]
     [drain] = [arg for arg in pod["containers"][0]["args"] if arg.startswith("--drain=")]
@@ -184,7 +203,9 @@ def test_alerts_ask_for_metrics_that_there_are(everything: list[Manifest]) -> No
         assert asked, rule
         assert asked <= known, rule
         assert rule["annotations"]["summary"]
-    assert len(group["rules"]) == 5
+    docs = (CHART.parents[1] / "docs" / "install.md").read_text(encoding="utf-8")
+    told = re.findall(r"^\| `(Revet\w+)` \| .+ \|$", docs, re.MULTILINE)
+    assert told == [rule["alert"] for rule in group["rules"]]
 
 
 def test_every_value_does_something() -> None:
