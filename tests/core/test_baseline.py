@@ -1,6 +1,5 @@
 """Pod Security labels: never stricter than the policy, never weaker than what people wrote."""
 
-import json
 from typing import Any
 
 import pytest
@@ -10,10 +9,8 @@ from revet.core.model.policy import HardeningPolicy
 from revet.core.render.baseline import (
     Baseline,
     pod_security,
-    read_before,
     restored,
     rewritten,
-    write_before,
 )
 from tests.support.policy_builder import build_policy
 
@@ -288,16 +285,12 @@ def test_who_wrote_a_label_last_is_in_the_managed_fields() -> None:
     assert rewritten({"metadata": {}}, before) == frozenset()
 
 
-def test_the_annotation_is_read_as_it_was_written() -> None:
-    before = {ENFORCE: "baseline", f"{ENFORCE}-version": None}
-    assert read_before(write_before(before)) == before
-    assert json.loads(write_before(before)["revet.dev/pod-security-before"]) == before
-    assert write_before({}) == {}
-
-
-@pytest.mark.parametrize(
-    "text", ["", "{", "[]", "3", json.dumps({"tier": "prod", ENFORCE: 3, WARN: ["x"]})]
-)
-def test_an_annotation_that_others_wrote_names_no_other_label(text: str) -> None:
-    assert read_before({"revet.dev/pod-security-before": text}) == {}
-    assert read_before({}) == {}
+def test_an_annotation_that_others_wrote_changes_no_other_label() -> None:
+    before = {"tier": "prod", "team": None, ENFORCE: "baseline"}
+    live = {"tier": "dev", "team": "a", ENFORCE: "restricted"}
+    assert restored(live, before) == {ENFORCE: "baseline"}
+    assert pod_security([], live, before).restore == {ENFORCE: "baseline"}
+    baseline = pod_security([(_policy({"enforce": "restricted"}), Mode.ENFORCE)], live, before)
+    assert baseline.before == {ENFORCE: "baseline", f"{ENFORCE}-version": None}
+    assert baseline.labels.keys() == baseline.before.keys()
+    assert baseline.restore == {}

@@ -5,16 +5,15 @@ as strict as the policy itself is; `warn` and `audit` refuse nothing and may com
 https://kubernetes.io/docs/concepts/security/pod-security-admission/
 """
 
-import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, cast
+from typing import Any, Final
 
 from revet.core import check
 from revet.core.checks import ALL
 from revet.core.engine import select_level, select_profile
 from revet.core.errors import PolicyError
-from revet.core.model.meta import FIELD_MANAGER, POD_SECURITY_ANNOTATION, Manifest
+from revet.core.model.meta import FIELD_MANAGER, Manifest
 from revet.core.model.mode import Mode
 from revet.core.model.policy import HardeningPolicy, HardeningPolicySpec
 from revet.core.model.policy_namespaces import Level
@@ -80,6 +79,8 @@ def pod_security(
     Ours are the labels that `before`, the annotation, names; of them `rewritten` (see that
     function) were changed by others since. What others wrote stays where it is stricter.
     """
+    # Anybody who may edit the namespace may write the annotation: it gets no other label changed.
+    before = {key: before[key] for key in before if key in LABELS}
     asking = [each for each in policies if _asks(each[0].spec)]
     people = _without_ours(live_labels, before, rewritten)
     reasons: dict[str, list[str]] = {policy.metadata.name: [] for policy, _ in asking}
@@ -102,7 +103,11 @@ def pod_security(
 
 def restored(labels_now: Mapping[str, str], before: Before) -> dict[str, str | None]:
     """Return what to write so that everything is as it was before ours; None: remove the label."""
-    return {key: value for key, value in before.items() if labels_now.get(key) != value}
+    return {
+        key: value
+        for key, value in before.items()
+        if key in LABELS and labels_now.get(key) != value
+    }
 
 
 def rewritten(namespace: Manifest, before: Before) -> frozenset[str]:
@@ -119,28 +124,6 @@ def rewritten(namespace: Manifest, before: Before) -> frozenset[str]:
             fields: Manifest = entry.get("fieldsV1") or {}
             ours |= fields.get("f:metadata", {}).get("f:labels", {}).keys()
     return frozenset(key for key in before if key in labels and f"f:{key}" not in ours)
-
-
-def read_before(annotations: Mapping[str, str]) -> dict[str, str | None]:
-    """Read the annotation; what is not a Pod Security label there is nobody's of ours."""
-    try:
-        found: object = json.loads(annotations.get(POD_SECURITY_ANNOTATION, "{}"))
-    except ValueError:
-        return {}
-    if not isinstance(found, dict):
-        return {}
-    return {
-        key: value
-        for key, value in cast("dict[str, object]", found).items()
-        if key in LABELS and (value is None or isinstance(value, str))
-    }
-
-
-def write_before(before: Before) -> dict[str, str]:
-    """Write the annotation that remembers `before`; none if no label is ours."""
-    if not before:
-        return {}
-    return {POD_SECURITY_ANNOTATION: json.dumps(dict(before), sort_keys=True)}
 
 
 def _asks(spec: HardeningPolicySpec) -> bool:
