@@ -10,6 +10,7 @@ from e2e.cluster.controlplane import ControlPlane
 from e2e.cluster.process import ClusterError
 from e2e.cluster.target import Cluster, open_cluster, prepare
 from e2e.cluster.toolchain import ToolchainError
+from e2e.release import Release
 
 _HERE = Path(__file__).parent
 _BUILD_ERROR = pytest.StashKey[str]()
@@ -58,3 +59,12 @@ def control_plane(cluster: Cluster) -> ControlPlane:
     if cluster.control_plane is None:
         pytest.skip("needs a cluster that the test may restart: REVET_E2E_CLUSTER=local")
     return cluster.control_plane
+
+
+@pytest.fixture(scope="module")
+def release(cluster: Cluster) -> Iterator[Release]:
+    """Give the chart, installed; its processes run on loopback beside the cluster."""
+    if cluster.control_plane is None:
+        pytest.skip("our processes run beside the cluster: REVET_E2E_CLUSTER=local")
+    with Release(cluster.control_plane) as installed:
+        yield installed

@@ -40,6 +40,7 @@ class SecretMount:
         """Begin to follow the Secret; there need not be one yet."""
         self.folder.mkdir(parents=True, exist_ok=True)
         self._stopping.clear()
+        self._data = None
         self._thread = threading.Thread(target=self._follow, name=f"mount-{self.name}", daemon=True)
         self._thread.start()
 
