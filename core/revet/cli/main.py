@@ -55,6 +55,46 @@ def explain(
         raise typer.Exit(BAD_INPUT)
 
 
+@app.command()
+def cleanup(
+    *,
+    kubeconfig: Annotated[
+        str | None,
+        typer.Option(help="Default: KUBECONFIG, or ~/.kube/config.", envvar="KUBECONFIG"),
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Take back what Revet wrote, before `helm uninstall`; works with all of its pods dead.
+
+    Deletes all HardeningPolicies, webhook entries, guards and NetworkPolicies of Revet's, and puts
+    back the Pod Security labels that namespaces had before.
+    """
+    import asyncio  # noqa: PLC0415 -- as in explain
+
+    try:
+        from revet.cli.cleanup import find, remove  # noqa: PLC0415
+    except ModuleNotFoundError as error:
+        typer.echo(f"revet cleanup: needs the extra revet[operator]: {error}", err=True)
+        raise typer.Exit(BAD_INPUT) from error
+    from pathlib import Path  # noqa: PLC0415
+
+    from revet.adapters.kube import KubeError, connect  # noqa: PLC0415
+
+    async def run() -> None:
+        async with connect(kubeconfig or str(Path.home() / ".kube" / "config")) as kube:
+            found = await find(kube)
+            typer.echo(found.describe())
+            if not yes:
+                typer.confirm("Take all of this back?", abort=True)
+            await remove(kube, found, typer.echo)
+
+    try:
+        asyncio.run(run())
+    except KubeError as error:
+        typer.echo(f"revet cleanup: {error}", err=True)
+        raise typer.Exit(BAD_INPUT) from error
+
+
 def main() -> None:
     """Run the command line."""
     app()

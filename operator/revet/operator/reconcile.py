@@ -55,6 +55,10 @@ class Reconciler:
         result = "failed" if key in self._problems else "ok"
         metrics.reconciles.labels(key.about, result).inc()
         metrics.reconcile_duration.labels(key.about).observe(time.perf_counter() - started)
+        policies = self._context.picture.policies.values()
+        valid = sum(seen.policy is not None for seen in policies)
+        metrics.policies.labels("true").set(valid)
+        metrics.policies.labels("false").set(len(policies) - valid)
         for name in self._concerned(key):
             await self._write_status(name)
 
