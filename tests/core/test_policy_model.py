@@ -9,12 +9,12 @@ from pydantic import BaseModel, ValidationError
 
 from revet.core.errors import Error, PolicyError
 from revet.core.model.catalog import CONTROLS, PATCHABLE, UNSUPPORTED
+from revet.core.model.mode import Mode
 from revet.core.model.policy import (
     Control,
     EnforcementOverride,
     HardeningPolicy,
     HardeningPolicySpec,
-    Mode,
     Profile,
     parse_policy,
 )
