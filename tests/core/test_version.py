@@ -15,7 +15,9 @@ def test_a_version_is_read(text: str, version: KubeVersion) -> None:
     assert text in {"latest", str(version)}
 
 
-@pytest.mark.parametrize("text", ["", "1.30", "v1", "v1.", "v1.37", "v2.0", "v1.-1", "v1.٣", "V1.3"])
+@pytest.mark.parametrize(
+    "text", ["", "1.30", "v1", "v1.", "v1.37", "v2.0", "v1.-1", "v1.٣", "V1.3"]
+)
 def test_another_text_is_refused_with_what_is_allowed(text: str) -> None:
     with pytest.raises(PolicyError) as error:
         KubeVersion.parse(text)
