@@ -240,6 +240,25 @@ def test_policies_with_one_selector_share_an_entry() -> None:
     assert _kinds(fail) == PODS | WORKLOADS
 
 
+ASKS_LITTLE: Mapping[str, Any] = {"enforcement": "Enforce", "templates": "Warn", "controls": OFF}
+# The same entry, of which the one policy wants more kinds than the other.
+ASKS_MORE: dict[str, Mapping[str, Any]] = {"audit": {}, "enforce": {"enforcement": "Enforce"}}
+
+
+@pytest.mark.parametrize("prefix", ASKS_MORE)
+@pytest.mark.parametrize("first", ["little", "more"])
+def test_a_shared_entry_takes_what_any_of_its_policies_wants(prefix: str, first: str) -> None:
+    names = ("a", "b") if first == "little" else ("b", "a")
+    entries = {
+        entry["name"].partition("-")[0]: _kinds(entry)
+        for _, entry in _entries(
+            [compile_policy(names[0], **ASKS_LITTLE), compile_policy(names[1], **ASKS_MORE[prefix])]
+        )
+    }
+    assert entries[prefix] == PODS | WORKLOADS
+    assert ("patch" in entries) is (prefix == "enforce")
+
+
 def test_policies_with_long_names_get_valid_entries() -> None:
     policies = [compile_policy("a" * 253, enforcement="Enforce")]
     policies += [compile_policy("b" * 253, {}, enforcement="Enforce")]

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from revet.core.compiled_policy import CompiledPolicy
-from revet.core.entry import Entry, select_names
+from revet.core.entry import Entry, named_namespaces, select_names
 from revet.core.model.selector import LabelSelector, Operator, Requirement, join
 
 #: Namespaces that no Fail entry ever selects; the chart adds those of CNI and CSI.
@@ -92,14 +92,12 @@ def webhook_configurations(
     """
     system = frozenset({*SYSTEM_NAMESPACES, *excluded})
     merged = [
-        (entry, named)
-        for entry, named in _merge(policies)
-        if not entry.system_only or not named.isdisjoint(system)
+        entry
+        for entry in _merge(policies)
+        if not entry.system_only or not named_namespaces(entry.selector).isdisjoint(system)
     ]
-    validating = [_validating(entry, named, backend, system) for entry, named in merged]
-    mutating = [
-        _mutating(entry, named, backend, system) for entry, named in merged if entry.patches
-    ]
+    validating = [_validating(entry, backend, system) for entry in merged]
+    mutating = [_mutating(entry, backend, system) for entry in merged if entry.patches]
     return [
         {
             "apiVersion": "admissionregistration.k8s.io/v1",
@@ -118,28 +116,25 @@ def webhook_configurations(
     ]
 
 
-def _merge(policies: Iterable[CompiledPolicy]) -> list[tuple[Entry, frozenset[str]]]:
+def _merge(policies: Iterable[CompiledPolicy]) -> list[Entry]:
     """Join the entries of policies with the same selector, in an order that never moves.
 
     By name: selectors that say the same may be written otherwise, and the first one is shown.
     """
-    merged: dict[str, tuple[Entry, frozenset[str]]] = {}
+    merged: dict[str, Entry] = {}
     for policy in sorted(policies, key=lambda each: each.name):
         for _, entry in policy.entries:
-            known, named = merged.get(entry.path, (entry, frozenset[str]()))
-            joined = replace(
+            known = merged.get(entry.path, entry)
+            merged[entry.path] = replace(
                 known,
                 pods=known.pods or entry.pods,
                 templates=known.templates or entry.templates,
                 patches=known.patches or entry.patches,
             )
-            merged[entry.path] = (joined, named | policy.named)
     return [merged[path] for path in sorted(merged)]
 
 
-def _validating(
-    entry: Entry, named: frozenset[str], backend: Backend, system: frozenset[str]
-) -> Manifest:
+def _validating(entry: Entry, backend: Backend, system: frozenset[str]) -> Manifest:
     conditions = [{"name": "changes-the-pod", "expression": UNCHANGED}]
     if not entry.fail:
         conditions.append({"name": "not-the-api-server", "expression": NOT_API_SERVER})
@@ -150,7 +145,7 @@ def _validating(
         "failurePolicy": "Fail" if entry.fail else "Ignore",
         "matchConditions": conditions,
         "matchPolicy": "Equivalent",
-        "namespaceSelector": _selector(entry, named, system),
+        "namespaceSelector": _selector(entry, system),
         "objectSelector": {},
         "rules": _rules(entry),
         "sideEffects": "NoneOnDryRun",
@@ -158,16 +153,14 @@ def _validating(
     }
 
 
-def _mutating(
-    entry: Entry, named: frozenset[str], backend: Backend, system: frozenset[str]
-) -> Manifest:
+def _mutating(entry: Entry, backend: Backend, system: frozenset[str]) -> Manifest:
     return {
         "name": f"patch-{entry.hash}.revet.dev",
         "admissionReviewVersions": ["v1"],
         "clientConfig": backend.client_config(f"/mutate/{entry.hash}"),
         "failurePolicy": "Fail",
         "matchPolicy": "Equivalent",
-        "namespaceSelector": _selector(entry, named, system),
+        "namespaceSelector": _selector(entry, system),
         "objectSelector": {},
         "reinvocationPolicy": "IfNeeded",
         "rules": [{**deepcopy(_POD_RULES[0]), "operations": ["CREATE"]}],
@@ -176,8 +169,8 @@ def _mutating(
     }
 
 
-def _selector(entry: Entry, named: frozenset[str], system: frozenset[str]) -> Manifest:
-    selector = entry.selector
+def _selector(entry: Entry, system: frozenset[str]) -> Manifest:
+    selector, named = entry.selector, named_namespaces(entry.selector)
     if entry.system_only:
         return _manifest(join(selector, select_names(Operator.IN, named & system)))
     # Named one by one, a system namespace may be watched.
