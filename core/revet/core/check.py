@@ -42,11 +42,6 @@ class Fix:
     hint: str
     assignments: tuple[Assignment, ...] = ()
 
-    @property
-    def is_safe(self) -> bool:
-        """Whether the webhook may do it by itself."""
-        return bool(self.assignments)
-
 
 @dataclass(frozen=True, slots=True)
 class Finding:
