@@ -112,9 +112,15 @@ class Webhook:
 
     def decisions(self) -> list[dict[str, Any]]:
         """Read the decisions that it has logged."""
+        return [line for line in self._logged() if line["event"] == "decision"]
+
+    def events(self) -> list[str]:
+        """Read of what kind the other lines are that it has logged, in order."""
+        return [line["event"] for line in self._logged() if line["event"] != "decision"]
+
+    def _logged(self) -> list[dict[str, Any]]:
         lines = self._process.log.read_text().splitlines()
-        logged = [json.loads(line) for line in lines if line.startswith("{")]
-        return [line for line in logged if line["event"] == "decision"]
+        return [json.loads(line) for line in lines if line.startswith("{")]
 
     def apply_policies(self, policies: Iterable[Manifest]) -> None:
         """Apply these policies, wait until they are judged by, and apply the entries they need.
