@@ -9,55 +9,17 @@ import pytest
 from e2e.api import STRATEGIC, Api, wait_for
 from e2e.cluster.target import Cluster
 from e2e.crd import install_crd
+from e2e.modes import CONTROLS, LABELS, POLICIES, is_judged, kubectl_create, read_findings
 from e2e.webhook import Webhook
 from tests.support.manifests import (
     WORKLOADS,
-    Manifest,
     container,
     good_container,
     good_pod,
     pod,
-    policy,
     workload,
 )
 
-CONTROLS = [
-    "no-privilege-escalation",
-    "run-as-non-root",
-    "seccomp-required",
-    "drop-all-capabilities",
-]
-_LIVE = {"namespaceSelector": {"matchLabels": {"stage": "live"}}, "enforcement": "Enforce"}
-_SYSTEM = {"key": "kubernetes.io/metadata.name", "operator": "In", "values": ["kube-system"]}
-_UNPATCHED = [{"id": each, "patch": False} for each in CONTROLS]
-POLICIES = [
-    policy("audit", {"mode": "audit"}),
-    policy("warn", {"mode": "warn"}, enforcement="Warn"),
-    policy("enforce", {"mode": "enforce"}, enforcement="Enforce", controls=_UNPATCHED),
-    policy("patch", {"mode": "patch"}, enforcement="Enforce"),
-    policy("softly", {"mode": "softly"}, enforcement="Enforce", templates="Warn"),
-    policy("gradual", {"mode": "gradual"}, enforcementOverrides=[_LIVE]),
-    policy("second", {"second": "yes"}, enforcement="Enforce", profile="baseline"),
-    policy("third", {"third": "yes"}, enforcement="Warn", profile="baseline"),
-    policy(
-        "system",
-        {},
-        enforcement="Enforce",
-        namespaceSelector={"matchExpressions": [_SYSTEM]},
-    ),
-]
-LABELS = {
-    "audit": {"mode": "audit"},
-    "warn": {"mode": "warn"},
-    "enforce": {"mode": "enforce"},
-    "patch": {"mode": "patch"},
-    "softly": {"mode": "softly"},
-    "early": {"mode": "gradual", "stage": "early"},
-    "live": {"mode": "gradual", "stage": "live"},
-    "both": {"mode": "enforce", "second": "yes"},
-    "mixed": {"mode": "enforce", "third": "yes"},
-    "outside": {"mode": "none"},
-}
 Namespaces = dict[str, str]
 
 
@@ -85,41 +47,10 @@ def spaces(webhook: Webhook, api: Api) -> Iterator[Namespaces]:
     named = {name: webhook.plane.create_namespace(labels) for name, labels in LABELS.items()}
     for name, namespace in named.items():
         if name != "outside":
-            wait_for(lambda: _is_judged(webhook, api, namespace), f"entry for {name}")  # noqa: B023
+            wait_for(lambda: is_judged(webhook, api, namespace), f"entry for {name}")  # noqa: B023
     yield named
     for namespace in named.values():
         webhook.plane.delete_namespace(namespace)
-
-
-def _is_judged(webhook: Webhook, api: Api, namespace: str) -> bool:
-    api.create(pod("probe"), namespace, dry_run=True)
-    return any(line["namespace"] == namespace for line in webhook.decisions())
-
-
-def _findings(webhook: Webhook, namespace: str, name: str) -> list[Any]:
-    """Read the annotations `findings` of an object's creation from the API server's audit log."""
-    found: list[Any] = []
-
-    def is_there() -> bool:
-        for line in webhook.plane.audit_log.read_text().splitlines():
-            if f'"{namespace}"' in line and f'"{name}"' in line:
-                event = json.loads(line)
-                found.extend(
-                    json.loads(value)
-                    for key, value in event.get("annotations", {}).items()
-                    if key.endswith(".revet.dev/findings")
-                )
-        return bool(found)
-
-    wait_for(is_there, f"audit annotation of {name}")
-    return found
-
-
-def _kubectl_create(webhook: Webhook, namespace: str, manifest: Manifest) -> tuple[int, str, str]:
-    done = webhook.plane.kubectl(
-        "create", "-f-", f"-n={namespace}", input=json.dumps(manifest), check=False
-    )
-    return done.returncode, done.stdout, done.stderr
 
 
 @pytest.mark.parametrize("kind", ["Pod", "Deployment"])
@@ -129,10 +60,10 @@ def test_under_audit_it_is_admitted_counted_and_annotated(
     labels = {"policy": "audit", "control": "run-as-non-root", "mode": "Audit"}
     before = webhook.metric("revet_findings_total", **labels)
     bad = pod("audited") if kind == "Pod" else workload(kind, "audited-web")
-    code, out, err = _kubectl_create(webhook, spaces["audit"], bad)
+    code, out, err = kubectl_create(webhook, spaces["audit"], bad)
     assert (code, err) == (0, "")
     assert "created" in out
-    [findings] = _findings(webhook, spaces["audit"], bad["metadata"]["name"])
+    [findings] = read_findings(webhook, spaces["audit"], bad["metadata"]["name"])
     assert [each["control"] for each in findings] == CONTROLS
     assert {each["policy"] for each in findings} == {"audit"}
     # A Deployment's ReplicaSet is not judged; its Pod is.
@@ -149,7 +80,7 @@ def test_under_warn_kubectl_shows_each_finding(
     webhook: Webhook, spaces: Namespaces, kind: str
 ) -> None:
     bad = pod("warned") if kind == "Pod" else workload(kind, "warned-web")
-    code, out, err = _kubectl_create(webhook, spaces["warn"], bad)
+    code, out, err = kubectl_create(webhook, spaces["warn"], bad)
     assert code == 0
     assert "created" in out
     prefix = "spec" if kind == "Pod" else "spec.template.spec"
@@ -164,7 +95,7 @@ def test_under_enforce_it_is_refused_with_every_finding(
     webhook: Webhook, spaces: Namespaces, kind: str
 ) -> None:
     bad = pod("refused") if kind == "Pod" else workload(kind, "refused")
-    code, out, err = _kubectl_create(webhook, spaces["enforce"], bad)
+    code, out, err = kubectl_create(webhook, spaces["enforce"], bad)
     assert (code, out) == (1, "")
     first, second, *lines = err.splitlines()
     assert first.startswith('Error from server (Forbidden): error when creating "STDIN": admission')
@@ -257,7 +188,7 @@ def test_two_policies_give_one_message(api: Api, spaces: Namespaces) -> None:
 
 def test_two_policies_in_two_modes(webhook: Webhook, spaces: Namespaces) -> None:
     bad = pod("mixed", good_container(), hostNetwork=True)
-    code, _, err = _kubectl_create(webhook, spaces["mixed"], bad)
+    code, _, err = kubectl_create(webhook, spaces["mixed"], bad)
     assert code == 1
     assert "policy enforce (restricted)" in err
     assert "Warning: host-namespaces (third): " in err
@@ -274,7 +205,7 @@ def test_outside_nothing_happens(webhook: Webhook, api: Api, spaces: Namespaces)
 def test_an_override_raises_the_ceiling(webhook: Webhook, api: Api, spaces: Namespaces) -> None:
     bad = pod("raised", good_container(), hostPID=True)
     assert api.create(bad, spaces["early"]).is_success
-    [early] = _findings(webhook, spaces["early"], "raised")
+    [early] = read_findings(webhook, spaces["early"], "raised")
     assert {each["mode"] for each in early} == {"Audit"}
     labels = {"policy": "gradual", "control": "host-namespaces", "mode": "Enforce"}
     before = webhook.metric("revet_findings_total", **labels)
@@ -335,7 +266,7 @@ def test_a_name_to_be_generated_is_shown_with_a_star(api: Api, spaces: Namespace
 
 def test_the_patch_is_what_was_logged(webhook: Webhook, spaces: Namespaces) -> None:
     plain = pod("golden", container(securityContext={"runAsUser": 10001}))
-    _kubectl_create(webhook, spaces["patch"], plain)
+    kubectl_create(webhook, spaces["patch"], plain)
     patches: list[Any] = []
 
     def is_there() -> bool:
