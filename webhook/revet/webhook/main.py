@@ -44,7 +44,7 @@ class Webhook:
         self._settings = settings
         self._log = log
         self._watches = {"policies": Freshness(clock), "namespaces": Freshness(clock)}
-        knowledge = Knowledge(settings.system_namespaces, log.complain)
+        knowledge = Knowledge(settings.system_namespaces, log.complain, clock)
         self.metrics = Metrics(self._cache_age_s, self._last_sync, knowledge.policies.generations)
         self._events = EventRecorder(kube, "revet-webhook", now, clock, log.complain)
         reviewer = Reviewer(knowledge, self.metrics, log, self._events, time.perf_counter)
