@@ -16,8 +16,7 @@ setup: .venv/.ready ## Make .venv from requirements.lock
 	@tools/setup.sh
 
 lock: setup ## Write requirements.lock anew from pyproject.toml
-	$(BIN)/uv pip compile --quiet --universal --all-extras --generate-hashes --no-header --python-version 3.11 \
-	  --output-file requirements.lock pyproject.toml
+	tools/lock.sh
 
 check: setup ## Lint, types, import rules, generated files, the chart
 	$(BIN)/ruff check .

@@ -12,10 +12,14 @@ from typing import Any
 
 from bench.figures import Figure, median_ratio
 from bench.progress import Progress
-from bench.servers import Site
+from bench.servers import Server, Site
 from bench.traffic import Target, Traffic, TrafficError, send
+from bench.turns import take_turns
+from bench.usage import Meter, read_usage
 
-CONNECTIONS = 32
+# As many as the webhooks alone get. Over HTTP/1.1 the API server keeps at most 25 idle connections
+# to a webhook (idleConnsPerHost of client-go): above that, handshakes would be measured.
+CONNECTIONS = 16
 LABEL = "revet.dev/bench"
 _DEADLINE_S = 60.0
 
@@ -27,24 +31,33 @@ class Variant:
     name: str
     namespace: str
     webhooks: Sequence[str] = ()
+    server: Server | None = None
+    """Who serves them."""
 
 
-Rounds = Mapping[str, Sequence[Traffic]]
+@dataclass(frozen=True)
+class Sample:
+    """What creating pods was like in one round."""
+
+    traffic: Traffic
+    cpu_us: float
+    """CPU time of API server, etcd and webhook for one pod."""
+
+
+Rounds = Mapping[str, Sequence[Sample]]
 
 
 def measure(
     site: Site, variants: Sequence[Variant], body: Path, rounds: int, seconds: float
 ) -> Rounds:
-    """Create pods in each namespace in turn, the first one last in the next round."""
+    """Create pods in each namespace, in turns."""
     for variant in variants:
         _wait_until_called(site, variant, body.read_text())
-    results: dict[str, list[Traffic]] = {each.name: [] for each in variants}
+    results: dict[str, list[Sample]] = {each.name: [] for each in variants}
     with Progress("the API server", rounds * len(variants)) as progress:
-        for number in range(rounds):
-            first = number % len(variants)
-            for variant in (*variants[first:], *variants[:first]):
-                progress.step(variant.name)
-                results[variant.name].append(_measure_once(site, variant, body, seconds))
+        for variant in take_turns(variants, rounds):
+            progress.step(variant.name)
+            results[variant.name].append(_measure_once(site, variant, body, seconds))
     return results
 
 
@@ -53,9 +66,10 @@ def summarize(results: Rounds) -> list[Figure]:
     figures = []
     for name, each in results.items():
         figures += [
-            Figure(f"apiserver_{name}_rate", median(traffic.rate for traffic in each), "1/s"),
-            Figure(f"apiserver_{name}_p50", median(traffic.p50_ms for traffic in each), "ms"),
-            Figure(f"apiserver_{name}_p99", median(traffic.p99_ms for traffic in each), "ms"),
+            Figure(f"apiserver_{name}_rate", median(one.traffic.rate for one in each), "1/s"),
+            Figure(f"apiserver_{name}_cpu", median(one.cpu_us for one in each), "us"),
+            Figure(f"apiserver_{name}_p50", median(one.traffic.p50_ms for one in each), "ms"),
+            Figure(f"apiserver_{name}_p99", median(one.traffic.p99_ms for one in each), "ms"),
         ]
     return figures
 
@@ -63,8 +77,19 @@ def summarize(results: Rounds) -> list[Figure]:
 def rate_ratio(results: Rounds, ours: str, reference: str) -> float:
     """Compare rates, round by round."""
     return median_ratio(
-        [traffic.rate for traffic in results[ours]],
-        [traffic.rate for traffic in results[reference]],
+        [sample.traffic.rate for sample in results[ours]],
+        [sample.traffic.rate for sample in results[reference]],
+    )
+
+
+def cpu_ratio(results: Rounds, ours: str, reference: str) -> float:
+    """Compare all CPU time for a pod, round by round: what the rates should be on a quiet machine.
+
+    It is the reference's over ours, so that it reads like the ratio of rates.
+    """
+    return median_ratio(
+        [sample.cpu_us for sample in results[reference]],
+        [sample.cpu_us for sample in results[ours]],
     )
 
 
@@ -95,7 +120,7 @@ def render_webhook(site: Site, name: str, url: str, label: str) -> dict[str, Any
     }
 
 
-def _measure_once(site: Site, variant: Variant, body: Path, seconds: float) -> Traffic:
+def _measure_once(site: Site, variant: Variant, body: Path, seconds: float) -> Sample:
     target = Target(
         url=f"{site.plane.url}/api/v1/namespaces/{variant.namespace}/pods?dryRun=All",
         body=body,
@@ -105,14 +130,22 @@ def _measure_once(site: Site, variant: Variant, body: Path, seconds: float) -> T
         key=site.plane.pki / "admin.key",
     )
     before = _count_calls(site)
-    traffic = send(target, connections=CONNECTIONS, seconds=seconds)
+    meter = Meter(lambda: _cpu_s(site, variant))
+    traffic = send(target, connections=CONNECTIONS, seconds=seconds, ready=meter.start)
+    cpu_us = meter.read() / traffic.requests * 1e6
     called = _count_calls(site) - before
     # A webhook that was not called would look fast.
     expected = set(variant.webhooks)
     if set(called) != expected or any(called[name] < traffic.requests for name in expected):
         wanted = f"{traffic.requests} calls of each of {sorted(expected)}"
         raise TrafficError(f"{variant.name}: want {wanted}, the API server made {dict(called)}")
-    return traffic
+    return Sample(traffic, cpu_us)
+
+
+def _cpu_s(site: Site, variant: Variant) -> float:
+    pids = site.plane.pids
+    used = sum(read_usage(pids[name]).cpu_s for name in ("kube-apiserver", "etcd"))
+    return used + (variant.server.cpu_s() if variant.server else 0.0)
 
 
 def _wait_until_called(site: Site, variant: Variant, pod: str) -> None:

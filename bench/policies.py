@@ -33,12 +33,16 @@ def render_configurations(url: str, ca_pem: bytes) -> list[dict[str, Any]]:
 
 
 def find_calls(configurations: Sequence[dict[str, Any]], policy: str) -> Calls:
-    """Find what the configurations say of the namespaces of one policy."""
+    """Find what the configurations say of pods that are created where one policy is."""
     found = Calls({}, {})
     for configuration in configurations:
         is_mutating = configuration["kind"] == "MutatingWebhookConfiguration"
         for entry in configuration["webhooks"]:
-            if entry["namespaceSelector"]["matchLabels"] == {LABEL: policy}:
+            takes_new = any(
+                "CREATE" in rule["operations"] and "pods" in rule["resources"]
+                for rule in entry["rules"]
+            )
+            if takes_new and entry["namespaceSelector"]["matchLabels"] == {LABEL: policy}:
                 calls = found.mutating if is_mutating else found.validating
                 calls[entry["name"]] = entry["clientConfig"]["url"]
     return found

@@ -15,7 +15,7 @@ def print_report(figures: Sequence[Figure]) -> None:
     apiserver = [figure for figure in figures if figure.name.startswith("apiserver_")]
     columns = {"rate": "reviews/s", "cpu": "CPU us/review", "p50": "p50 ms", "p99": "p99 ms"}
     console.print(_make_table("Webhooks alone, 16 connections", webhooks, columns))
-    pods = {"rate": "pods/s", "p50": "p50 ms", "p99": "p99 ms"}
+    pods = {"rate": "pods/s", "cpu": "CPU us/pod", "p50": "p50 ms", "p99": "p99 ms"}
     console.print(_make_table("Pod CREATE through the API server", apiserver, pods))
     for figure in figures:
         print(figure.line)

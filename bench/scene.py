@@ -1,6 +1,5 @@
 """Everything that is measured, started and installed: three servers beside one control plane."""
 
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,13 +18,12 @@ from bench.policies import (
 from bench.review import read_pod, read_review
 from bench.servers import Server, Site, start_reference, start_revet
 from bench.traffic import Target
+from bench.usage import read_usage
 from bench.webhook import Contender
 from e2e.cluster.controlplane import ControlPlane
-from e2e.cluster.process import ClusterError
+from e2e.crd import install_crd
 
-CRD = Path(__file__).parents[1] / "crds" / "revet.dev_hardeningpolicies.yaml"
 NOOP = "noop.bench.revet.dev"
-_DEADLINE_S = 60.0
 
 
 @dataclass(frozen=True)
@@ -38,6 +36,12 @@ class Scene:
     psa: Server
     review: Path
     pod: Path
+
+    def cpu_s(self) -> float:
+        """Read the CPU time that all of it has used."""
+        pids = self.site.plane.pids.values()
+        servers = (self.revet, self.noop, self.psa)
+        return sum(read_usage(pid).cpu_s for pid in pids) + sum(each.cpu_s() for each in servers)
 
     def contenders(self) -> list[Contender]:
         """List what is measured alone."""
@@ -67,8 +71,9 @@ class Scene:
             "mutate_validate": (*patched.mutating, *patched.validating),
         }
         labels = {"none": "none", "noop": "noop", "validate": VALIDATE, "mutate_validate": MUTATE}
+        servers = {"noop": self.noop, "validate": self.revet, "mutate_validate": self.revet}
         return [
-            Variant(name, plane.create_namespace({LABEL: labels[name]}), names)
+            Variant(name, plane.create_namespace({LABEL: labels[name]}), names, servers.get(name))
             for name, names in webhooks.items()
         ]
 
@@ -99,16 +104,7 @@ def open_scene() -> Iterator[Scene]:
 
 def _install_policies(plane: ControlPlane) -> None:
     """Install them with the namespace `prod`, which the review names."""
-    plane.apply(CRD.read_text())
-    _wait_until_served(plane, "hardeningpolicies")
+    install_crd(plane)
     plane.apply(render_policies())
     metadata = {"name": "prod", "labels": {LABEL: MUTATE}}
     plane.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": metadata})
-
-
-def _wait_until_served(plane: ControlPlane, resource: str) -> None:
-    # `kubectl wait` fails on a CRD that has no conditions yet.
-    deadline = time.monotonic() + _DEADLINE_S
-    while plane.kubectl("get", resource, check=False).returncode != 0:
-        if time.monotonic() > deadline:
-            raise ClusterError(f"{resource} are not served {_DEADLINE_S:.0f} s after their CRD")

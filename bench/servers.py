@@ -52,6 +52,10 @@ class Server:
         self._process = process
         self.url = f"https://127.0.0.1:{port}"
 
+    def cpu_s(self) -> float:
+        """Read the CPU time that it has used since its start."""
+        return self.usage().cpu_s
+
     def usage(self) -> Usage:
         """Read what it has used since its start."""
         pid = self._process.pid

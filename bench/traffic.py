@@ -1,8 +1,9 @@
 """Runs the load generator (bench/load) and reads what it has measured."""
 
-import subprocess
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from subprocess import PIPE, Popen
 
 import msgspec
 
@@ -54,8 +55,18 @@ class Target:
         return [f"--{name}={value}" for name, value in flags.items() if value is not None]
 
 
-def send(target: Target, *, connections: int, seconds: float, rate: float | None = None) -> Traffic:
-    """Send for so long: each connection as fast as it is answered, or `rate` a second in all."""
+def send(
+    target: Target,
+    *,
+    connections: int,
+    seconds: float,
+    rate: float | None = None,
+    ready: Callable[[], None] = lambda: None,
+) -> Traffic:
+    """Send for so long: each connection as fast as it is answered, or `rate` a second in all.
+
+    `ready` is called when all is connected and warm, before what counts begins.
+    """
     program = build_go(Path(__file__).parent / "load", ["."], ["load"])[0]
     argv = [
         str(program),
@@ -64,11 +75,20 @@ def send(target: Target, *, connections: int, seconds: float, rate: float | None
         f"--duration={seconds}s",
         *([f"--rate={rate}"] if rate is not None else []),
     ]
-    done = subprocess.run(argv, capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        raise TrafficError(f"{target.url}: {done.stderr.strip()}")
-    traffic = msgspec.json.decode(done.stdout, type=Traffic)
+    answer, complaint = _run(argv, ready)
+    if not answer:
+        raise TrafficError(f"{target.url}: {complaint.strip()}")
+    traffic = msgspec.json.decode(answer, type=Traffic)
     if traffic.errors:
         wrong = f"{traffic.errors} of {traffic.requests} answers were wrong"
-        raise TrafficError(f"{target.url}: {wrong}: {done.stderr.strip()}")
+        raise TrafficError(f"{target.url}: {wrong}: {complaint.strip()}")
     return traffic
+
+
+def _run(argv: list[str], ready: Callable[[], None]) -> tuple[str, str]:
+    """Run the load generator, which says when it is ready, and waits for a line then."""
+    with Popen(argv, stdin=PIPE, stdout=PIPE, stderr=PIPE, text=True) as load:
+        if load.stdout is not None and load.stdout.readline():
+            ready()
+        answer, complaint = load.communicate("start\n")
+        return answer if load.returncode == 0 else "", complaint

@@ -2,9 +2,13 @@
 
 import os
 import re
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
+BUSY = 5.0
+"""Above this share of the machine, in percent, others make the figures doubtful."""
 _TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 
 
@@ -18,6 +22,52 @@ class Usage(NamedTuple):
 class _Stat(NamedTuple):
     parent: int
     cpu_s: float
+
+
+class Meter:
+    """Reads a counter twice, for what was added between."""
+
+    def __init__(self, counter: Callable[[], float]) -> None:
+        self._counter = counter
+        self._before = 0.0
+
+    def start(self) -> None:
+        """Note where the counter stands."""
+        self._before = self._counter()
+
+    def read(self) -> float:
+        """Say what was added since."""
+        return self._counter() - self._before
+
+
+class Interference:
+    """Tells how much of the machine was not ours: other programs, and a hypervisor's other guests.
+
+    `ours` reads the CPU time of the servers; ourselves and what we have run are added to it.
+    """
+
+    def __init__(self, ours: Callable[[], float]) -> None:
+        self._ours = ours
+        self._cores = os.cpu_count() or 1
+        self._meters = (Meter(time.monotonic), Meter(_read_busy_s), Meter(self._read_ours_s))
+        for meter in self._meters:
+            meter.start()
+
+    def share(self) -> float:
+        """Give the share of the time since the start, in percent."""
+        elapsed_s, busy_s, ours_s = (meter.read() for meter in self._meters)
+        return max(busy_s - ours_s, 0.0) / (elapsed_s * self._cores) * 100
+
+    def _read_ours_s(self) -> float:
+        own = os.times()
+        return self._ours() + sum(own[:4])
+
+
+def _read_busy_s() -> float:
+    """Read the time that all cores have worked, or would have if the hypervisor had let them."""
+    fields = Path("/proc/stat").read_text().splitlines()[0].split()
+    user, nice, system, _idle, _iowait, irq, softirq, steal = map(int, fields[1:9])
+    return (user + nice + system + irq + softirq + steal) / _TICKS_PER_S
 
 
 def read_usage(pid: int) -> Usage:

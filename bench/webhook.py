@@ -8,6 +8,8 @@ from bench.figures import Figure, median_ratio
 from bench.progress import Progress
 from bench.servers import Server
 from bench.traffic import Target, send
+from bench.turns import take_turns
+from bench.usage import Meter
 
 CONNECTIONS = 16
 
@@ -36,14 +38,12 @@ Samples = Mapping[str, Sequence[Sample]]
 
 
 def measure(contenders: Sequence[Contender], rounds: int, seconds: float) -> Samples:
-    """Give each its turn in each round, the first one last in the next: none has the best place."""
+    """Send as fast as each answers, in turns."""
     samples: dict[str, list[Sample]] = {each.name: [] for each in contenders}
     with Progress("webhooks", rounds * len(contenders)) as progress:
-        for number in range(rounds):
-            first = number % len(contenders)
-            for contender in (*contenders[first:], *contenders[:first]):
-                progress.step(contender.name)
-                samples[contender.name].append(_measure_once(contender, seconds))
+        for contender in take_turns(contenders, rounds):
+            progress.step(contender.name)
+            samples[contender.name].append(_measure_once(contender, seconds))
     return samples
 
 
@@ -80,10 +80,10 @@ def cpu_ratio(samples: Samples, ours: str, reference: str) -> float:
 
 
 def _measure_once(contender: Contender, seconds: float) -> Sample:
-    before = contender.server.usage().cpu_s
-    traffic = send(contender.target, connections=CONNECTIONS, seconds=seconds)
+    meter = Meter(contender.server.cpu_s)
+    traffic = send(contender.target, connections=CONNECTIONS, seconds=seconds, ready=meter.start)
     return Sample(
-        cpu_us=(contender.server.usage().cpu_s - before) / traffic.requests * 1e6,
+        cpu_us=meter.read() / traffic.requests * 1e6,
         rate=traffic.rate,
         p50_ms=traffic.p50_ms,
         p99_ms=traffic.p99_ms,

@@ -10,6 +10,7 @@ from bench.apiserver import LABEL, Variant, measure, render_webhook
 from bench.review import read_pod, read_review
 from bench.servers import Server, Site, start_reference
 from bench.traffic import Target, TrafficError, send
+from bench.usage import Meter
 from e2e.cluster.certificates import Authority
 from e2e.cluster.controlplane import ControlPlane
 
@@ -35,11 +36,11 @@ def target(site: Site, reference: Server, tmp_path: Path) -> Target:
 
 
 def test_closed_loop_counts_every_answer(target: Target, reference: Server) -> None:
-    before = reference.usage().cpu_s
-    traffic = send(target, connections=2, seconds=0.5)
+    meter = Meter(reference.cpu_s)
+    traffic = send(target, connections=2, seconds=0.5, ready=meter.start)
     assert traffic.requests > 50
     assert 0 < traffic.p50_ms <= traffic.p99_ms <= traffic.max_ms
-    assert reference.usage().cpu_s > before
+    assert 0 < meter.read() <= reference.cpu_s()
 
 
 def test_pace_is_kept_by_the_clock(target: Target) -> None:
@@ -84,8 +85,9 @@ def test_a_webhook_that_is_not_called_is_an_error(
     namespace = control_plane.create_namespace({LABEL: "called"})
     try:
         called = Variant("called", namespace, (name,))
-        (traffic,) = measure(site, [called], pod, rounds=1, seconds=0.3)["called"]
-        assert traffic.requests > 0
+        (sample,) = measure(site, [called], pod, rounds=1, seconds=0.3)["called"]
+        assert sample.traffic.requests > 0
+        assert sample.cpu_us > 0
         with pytest.raises(TrafficError, match="the API server made"):
             measure(site, [replace(called, webhooks=())], pod, rounds=1, seconds=0.3)
     finally:

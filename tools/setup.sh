@@ -28,7 +28,8 @@ python=${2:-$(find_python)}
 "$python" -c 'import ensurepip, venv' 2>/dev/null || missing "Python's venv module" python3-venv
 
 echo "setting up $venv with $("$python" --version) ..." >&2
-"$python" -m venv --clear "$venv"
+# A venv that works is brought up to date: it may be in use, and most of it stays as it is.
+"$venv/bin/python" -c 'import pip' 2>/dev/null || "$python" -m venv --clear "$venv"
 "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements.lock
 "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 touch "$venv/.ready"

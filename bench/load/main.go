@@ -3,6 +3,7 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
 	"crypto/tls"
 	"crypto/x509"
@@ -20,6 +21,8 @@ import (
 	"sync/atomic"
 	"time"
 )
+
+const warmUp = 4 // Requests on each connection that are not counted.
 
 type options struct {
 	url, body, ca, cert, key, expect string
@@ -152,6 +155,16 @@ func (w *worker) run(start time.Time, next *atomic.Int64) {
 	}
 }
 
+// waitForStart says that all is connected and warm, and waits for a line: whoever counts a server's CPU time looks now,
+// so that handshakes are no part of it.
+func waitForStart() error {
+	fmt.Println("ready")
+	if _, err := bufio.NewReader(os.Stdin).ReadString('\n'); err != nil && !errors.Is(err, io.EOF) {
+		return err
+	}
+	return nil
+}
+
 func run(o options) error {
 	template, err := readTemplate(o.body, o.expect)
 	if err != nil {
@@ -164,9 +177,14 @@ func run(o options) error {
 			return err
 		}
 		workers[i] = &worker{options: o, template: template, client: client}
-		if err := workers[i].ask("00000000-0000-4000-8000-connected000"); err != nil { // The handshake is not measured.
-			return err
+		for range warmUp {
+			if err := workers[i].ask("00000000-0000-4000-8000-000000000000"); err != nil {
+				return err
+			}
 		}
+	}
+	if err := waitForStart(); err != nil {
+		return err
 	}
 	var next atomic.Int64
 	var all sync.WaitGroup

@@ -1,5 +1,6 @@
 // Command reference is what our webhook is measured against: a no-op, and a handler around upstream's evaluator.
-// It decodes with encoding/json, which takes a sixth less time here than the scheme's decoder of upstream's own webhook.
+// It reads what it needs in one pass, with sigs.k8s.io/json, the API server's own decoder: that takes well under half of
+// the time of the scheme's decoder in upstream's own webhook, and less than encoding/json, with or without a second pass.
 package main
 
 import (
@@ -15,6 +16,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/pod-security-admission/api"
 	"k8s.io/pod-security-admission/policy"
+	kjson "sigs.k8s.io/json"
 )
 
 const maxBody = 7 << 20 // A pod of etcd's 1.5 MiB twice, as object and oldObject, with room to spare.
@@ -27,7 +29,7 @@ func allow(body []byte) (*admissionv1.AdmissionResponse, error) {
 			UID types.UID `json:"uid"`
 		} `json:"request"`
 	}
-	err := json.Unmarshal(body, &review)
+	err := kjson.UnmarshalCaseSensitivePreserveInts(body, &review)
 	return &admissionv1.AdmissionResponse{UID: review.Request.UID, Allowed: true}, err
 }
 
@@ -35,15 +37,15 @@ func restricted(evaluator policy.Evaluator) judge {
 	standard := api.LevelVersion{Level: api.LevelRestricted, Version: api.LatestVersion()}
 	return func(body []byte) (*admissionv1.AdmissionResponse, error) {
 		var review struct {
-			Request admissionv1.AdmissionRequest `json:"request"`
+			Request struct {
+				UID    types.UID  `json:"uid"`
+				Object corev1.Pod `json:"object"`
+			} `json:"request"`
 		}
-		var pod corev1.Pod
-		if err := json.Unmarshal(body, &review); err != nil {
+		if err := kjson.UnmarshalCaseSensitivePreserveInts(body, &review); err != nil {
 			return nil, err
 		}
-		if err := json.Unmarshal(review.Request.Object.Raw, &pod); err != nil {
-			return nil, err
-		}
+		pod := &review.Request.Object
 		result := policy.AggregateCheckResults(evaluator.EvaluatePod(standard, &pod.ObjectMeta, &pod.Spec))
 		response := &admissionv1.AdmissionResponse{UID: review.Request.UID, Allowed: result.Allowed}
 		if !result.Allowed {

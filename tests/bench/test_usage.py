@@ -3,9 +3,10 @@
 import os
 import subprocess
 import sys
+import time
 from subprocess import PIPE
 
-from bench.usage import read_usage
+from bench.usage import Interference, Meter, read_usage
 
 _BURN = "import time\nend = time.process_time() + 0.2\nwhile time.process_time() < end: pass\n"
 _REST = "print('burnt', flush=True)\ninput()\n"
@@ -29,3 +30,24 @@ def test_agrees_with_the_kernel_about_ourselves() -> None:
     usage = read_usage(os.getpid())
     after = os.times()
     assert before.user + before.system - 0.02 <= usage.cpu_s <= after.user + after.system + 0.02
+
+
+def test_a_meter_says_what_was_added() -> None:
+    counter = iter([5.0, 7.5])
+    meter = Meter(lambda: next(counter))
+    meter.start()
+    assert meter.read() == 2.5
+
+
+def test_what_others_burn_is_interference_and_what_we_run_is_not() -> None:
+    argv = [sys.executable, "-c", _BURN + _REST]
+    with subprocess.Popen(argv, stdin=PIPE, stdout=PIPE) as other:  # noqa: S603 - our own
+        started = time.monotonic()
+        known = Interference(lambda: read_usage(other.pid).cpu_s)
+        unknown = Interference(lambda: 0.0)
+        assert other.stdout is not None
+        assert other.stdout.readline() == b"burnt\n"
+        cores = os.cpu_count() or 1
+        least = 0.15 / ((time.monotonic() - started) * cores) * 100
+        assert unknown.share() - known.share() > least / 2
+        other.communicate(b"\n")

@@ -2,8 +2,8 @@
 
 import json
 from base64 import b64decode
-from collections.abc import Iterator, Mapping, Sequence
-from itertools import permutations
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import permutations, product
 from typing import Any
 
 import pytest
@@ -159,21 +159,54 @@ def test_only_what_changes_a_pod_is_asked_about(kind: str, entry: Manifest) -> N
         assert [rule["operations"] for rule in entry["rules"]] == [["CREATE"]]
         assert [rule["resources"] for rule in entry["rules"]] == [["pods"]]
         assert conditions == []
-    elif entry["failurePolicy"] == "Fail":
-        assert conditions == ["changes-the-pod"]
-    else:
-        assert conditions == ["changes-the-pod", "not-the-api-server"]
+        return
+    expected = ["changes-the-pod"] if "-update-" in entry["name"] else []
+    expected += ["not-the-api-server"] if entry["failurePolicy"] == "Ignore" else []
+    assert conditions == expected
+    # A condition costs about as much as a call, so none is tried where the rule alone tells.
+    for rule, resource in ((each, name) for each in entry["rules"] for name in each["resources"]):
+        is_filtered = rule["operations"] == ["UPDATE"] and "/" not in resource
+        assert is_filtered or rule["operations"] == ["CREATE"] or resource in POD_PARTS
+        assert is_filtered is ("changes-the-pod" in conditions)
 
 
-def _kinds(entry: Manifest) -> set[str]:
-    return {resource for rule in entry["rules"] for resource in rule["resources"]}
+@pytest.mark.parametrize("name", SETS)
+def test_two_entries_of_one_selector_differ_only_in_what_they_take(name: str) -> None:
+    validating = [each for kind, each in _entries(SETS[name]) if kind.startswith("Validating")]
+    for new, update in zip(validating[::2], validating[1::2], strict=True):
+        assert update["name"] == new["name"].replace("-", "-update-", 1)
+        differing = {key for key in new.keys() | update.keys() if new.get(key) != update.get(key)}
+        assert differing == {"name", "rules", "matchConditions"}
+    paths = [each["clientConfig"]["service"]["path"] for each in validating]
+    assert len(set(paths)) == len(paths) / 2
 
 
-PODS = {"pods", "pods/ephemeralcontainers", "pods/resize"}
-WORKLOADS = {
+def _asked(entries: Iterable[Manifest]) -> list[set[tuple[str, str]]]:
+    """Tell what each path is asked about, by all entries that lead there: nothing twice."""
+    found: dict[str, list[tuple[str, str]]] = {}
+    for entry in entries:
+        asked = found.setdefault(entry["clientConfig"]["service"]["path"], [])
+        for rule in entry["rules"]:
+            asked.extend(product(rule["operations"], rule["resources"]))
+    assert all(len(set(asked)) == len(asked) for asked in found.values())
+    return [set(asked) for asked in found.values()]
+
+
+POD_PARTS = {"pods/ephemeralcontainers", "pods/resize"}
+PODS = {("CREATE", "pods"), *product(["UPDATE"], {"pods", *POD_PARTS})}
+TEMPLATES = {
     *("podtemplates", "replicationcontrollers", "daemonsets", "deployments"),
     *("replicasets", "statefulsets", "cronjobs", "jobs"),
 }
+WORKLOADS = set(product(["CREATE", "UPDATE"], TEMPLATES))
+
+
+def _fail(policies: Sequence[CompiledPolicy]) -> list[Manifest]:
+    return [
+        entry
+        for kind, entry in _entries(policies)
+        if kind.startswith("Validating") and entry["failurePolicy"] == "Fail"
+    ]
 
 
 def test_a_fail_entry_lists_only_kinds_that_a_control_in_enforce_judges() -> None:
@@ -183,29 +216,23 @@ def test_a_fail_entry_lists_only_kinds_that_a_control_in_enforce_judges() -> Non
         "audit": [],
         "everywhere": [PODS | WORKLOADS],
     }.items():
-        fail = [
-            _kinds(entry)
-            for kind, entry in _entries(SETS[name])
-            if kind.startswith("Validating") and entry["failurePolicy"] == "Fail"
-        ]
-        assert fail == kinds
+        assert _asked(_fail(SETS[name])) == kinds
 
 
 def test_what_no_fail_entry_takes_is_watched() -> None:
-    watched = [
-        (_kinds(entry), _selects(entry, "shop", tier="prod"))
-        for _, entry in _entries(SETS["templates-warn"])
-        if entry["failurePolicy"] == "Ignore"
+    watching = [
+        entry for _, entry in _entries(SETS["templates-warn"]) if entry["failurePolicy"] == "Ignore"
     ]
-    assert watched == [(WORKLOADS, True)]
+    assert _asked(watching) == [WORKLOADS]
+    assert all(_selects(entry, "shop", tier="prod") for entry in watching)
 
 
-def _watched(policies: Sequence[CompiledPolicy], namespace: str) -> list[set[str]]:
-    return [
-        _kinds(entry)
+def _watched(policies: Sequence[CompiledPolicy], namespace: str) -> list[set[tuple[str, str]]]:
+    return _asked(
+        entry
         for _, entry in _entries(policies)
         if entry["failurePolicy"] == "Ignore" and _selects(entry, namespace)
-    ]
+    )
 
 
 def test_a_system_namespace_is_watched_where_it_is_named() -> None:
@@ -219,40 +246,56 @@ def test_a_system_namespace_is_watched_where_it_is_named() -> None:
 
 def test_naming_no_system_namespace_needs_no_watch() -> None:
     policy = compile_policy(selector=named("shop"), enforcement="Enforce")
-    assert [entry["failurePolicy"] for _, entry in _entries([policy])] == ["Fail", "Fail"]
+    assert [entry["failurePolicy"] for _, entry in _entries([policy])] == ["Fail"] * 3
 
 
 def test_more_namespaces_can_be_excluded_than_a_policy_may_name() -> None:
     excluded = [f"csi-{number}" for number in range(100)]
     (configuration,) = webhook_configurations([compile_policy()], SERVICE, excluded)
-    (term,) = configuration["webhooks"][0]["namespaceSelector"]["matchExpressions"]
-    assert term["values"] == sorted([*excluded, *SYSTEM_NAMESPACES])
+    for entry in configuration["webhooks"]:
+        (term,) = entry["namespaceSelector"]["matchExpressions"]
+        assert term["values"] == sorted([*excluded, *SYSTEM_NAMESPACES])
 
 
 def test_policies_with_one_selector_share_an_entry() -> None:
     names = [entry["name"] for _, entry in _entries(SETS["several"])]
     assert len(names) == len(set(names))
-    # The templates of one policy and the pods of both: one Fail entry takes what either refuses.
-    (fail,) = [
-        entry
-        for kind, entry in _entries(SETS["several"])
-        if kind.startswith("Validating") and entry["failurePolicy"] == "Fail"
+    # The templates of one policy and the pods of both: one path takes what either refuses.
+    assert _asked(_fail(SETS["several"])) == [PODS | WORKLOADS]
+
+
+ASKS_LITTLE: Mapping[str, Any] = {"enforcement": "Enforce", "templates": "Warn", "controls": OFF}
+# The same entry, of which the one policy wants more kinds than the other.
+ASKS_MORE: dict[str, Mapping[str, Any]] = {"audit": {}, "enforce": {"enforcement": "Enforce"}}
+
+
+@pytest.mark.parametrize("prefix", ASKS_MORE)
+@pytest.mark.parametrize("first", ["little", "more"])
+def test_a_shared_entry_takes_what_any_of_its_policies_wants(prefix: str, first: str) -> None:
+    names = ("a", "b") if first == "little" else ("b", "a")
+    policies = [
+        compile_policy(names[0], **ASKS_LITTLE),
+        compile_policy(names[1], **ASKS_MORE[prefix]),
     ]
-    assert _kinds(fail) == PODS | WORKLOADS
+    entries = [entry for _, entry in _entries(policies)]
+    wanted = [entry for entry in entries if entry["name"].startswith(prefix)]
+    assert _asked(wanted) == [PODS | WORKLOADS]
+    patches = any(entry["name"].startswith("patch") for entry in entries)
+    assert patches is (prefix == "enforce")
 
 
 def test_policies_with_long_names_get_valid_entries() -> None:
     policies = [compile_policy("a" * 253, enforcement="Enforce")]
     policies += [compile_policy("b" * 253, {}, enforcement="Enforce")]
     names = [entry["name"] for _, entry in _entries(policies)]
-    assert len(set(names)) == 4
+    assert len(set(names)) == 6
     assert all(len(name) <= 63 for name in names)
 
 
 def test_a_url_takes_the_place_of_the_service() -> None:
     configurations = _render(SETS["enforce"], Backend(ca_pem=b"CA", url="https://127.0.0.1:9443"))
-    for configuration in configurations:
-        (entry,) = configuration["webhooks"]
+    assert [len(each["webhooks"]) for each in configurations] == [2, 1]
+    for entry in (entry for each in configurations for entry in each["webhooks"]):
         assert set(entry["clientConfig"]) == {"caBundle", "url"}
         assert entry["clientConfig"]["url"].startswith("https://127.0.0.1:9443/")
         assert entry["clientConfig"]["caBundle"] == "Q0E="

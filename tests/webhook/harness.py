@@ -83,7 +83,9 @@ class Harness:
         self.log = Log(self.stream, lambda: TIME, asyncio.get_running_loop().call_soon)
         self.metrics = Metrics(lambda: 7.0, lambda: 1_000_000.0, dict)
         self.knowledge = Knowledge(
-            frozenset((*SYSTEM_NAMESPACES, "revet-system")), self.log.complain
+            frozenset((*SYSTEM_NAMESPACES, "revet-system")),
+            self.log.complain,
+            asyncio.get_running_loop().time,
         )
         self.reviewer = Reviewer(self.knowledge, self.metrics, self.log, self.notices, Clock())
         self.doors = Doors(self.reviewer, self.metrics)

@@ -66,12 +66,17 @@ async def test_a_new_connection_sees_the_new_certificate(following: Harness) -> 
         streams[1].close()
 
 
-@pytest.mark.parametrize("damage", ["key of another", "no key", "half a certificate", "gone"])
+@pytest.mark.parametrize(
+    "damage", ["certificate of another", "key of another", "no key", "half a certificate", "gone"]
+)
 async def test_a_broken_pair_keeps_the_one_before(following: Harness, damage: str) -> None:
     good = _on_disk(following)
     certificate, key = following.certificate.read_bytes(), following.key.read_bytes()
-    if damage == "key of another":
-        other = following.authority.issue_server("other", ["127.0.0.1"])
+    other = following.authority.issue_server("other", ["127.0.0.1"])
+    if damage == "certificate of another":
+        # OpenSSL would take this one, and throw the key away that does not fit.
+        following.certificate.write_bytes(other.certificate)
+    elif damage == "key of another":
         following.key.write_bytes(other.key)
     elif damage == "no key":
         following.key.write_bytes(b"")

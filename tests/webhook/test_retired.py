@@ -3,6 +3,7 @@
 import json
 
 from revet.webhook.policies import Knowledge
+from tests.webhook.harness import Clock
 
 
 def _policy(name: str, **changes: object) -> bytes:
@@ -23,8 +24,8 @@ def _policy(name: str, **changes: object) -> bytes:
     ).encode()
 
 
-def _knowledge(*policies: bytes) -> Knowledge:
-    knowledge = Knowledge(frozenset(), print)
+def _knowledge(*policies: bytes, clock: Clock | None = None) -> Knowledge:
+    knowledge = Knowledge(frozenset(), print, clock or Clock())
     namespace = {"metadata": {"name": "prod", "labels": {"tier": "prod"}}}
     knowledge.namespaces.replace([json.dumps(namespace).encode()])
     knowledge.policies.replace(policies)
@@ -76,10 +77,22 @@ async def test_an_entry_that_no_policy_ever_had_is_unknown() -> None:
     assert await _names(_knowledge(_policy("one")), "/validate/0123456789ab") is None
 
 
-async def test_old_entries_are_forgotten_in_the_end() -> None:
-    knowledge = _knowledge(_policy("one"))
-    first = _path(knowledge, "one")
-    for index in range(1100):
-        selector = {"matchLabels": {"tier": f"t{index}"}}
-        knowledge.policies.put(_policy("one", namespaceSelector=selector))
-    assert await _names(knowledge, first) is None
+async def test_half_a_minute_later_the_entry_is_unknown_again() -> None:
+    clock = Clock()
+    knowledge = _knowledge(_policy("one"), clock=clock)
+    path = _path(knowledge, "one")
+    knowledge.policies.drop(_policy("one"))
+    assert await _names(knowledge, path) == []
+    clock.now += 31
+    assert await _names(knowledge, path) is None
+
+
+async def test_no_other_change_prolongs_it() -> None:
+    clock = Clock()
+    knowledge = _knowledge(_policy("one"), clock=clock)
+    path = _path(knowledge, "one")
+    knowledge.policies.drop(_policy("one"))
+    clock.now += 20
+    knowledge.policies.put(_policy("two", namespaceSelector={"matchLabels": {"tier": "test"}}))
+    clock.now += 11
+    assert await _names(knowledge, path) is None

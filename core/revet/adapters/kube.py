@@ -122,7 +122,7 @@ class Kube:
             "GET", collection.path, query, headers, None, timeout
         ) as response:
             await _raise_for_status(response, collection.path)
-            async for line in _lines(response.content):
+            async for line in response.content:
                 yield msgspec.json.decode(line, type=WatchEvent)
 
     async def request(
@@ -181,21 +181,6 @@ def _decode_page(data: bytes, path: str) -> _List:
         return msgspec.json.decode(data, type=_List)
     except msgspec.DecodeError as error:
         raise KubeError(f"{path}: the answer is no list: {error}") from error
-
-
-async def _lines(content: aiohttp.StreamReader) -> AsyncIterator[bytes]:
-    """Yield lines of any length: aiohttp's own end at 128 KiB, one object may have 1 MiB and more.
-
-    What stands after the last newline is a line cut off, and is not yielded.
-    """
-    parts: list[bytes] = []
-    async for chunk in content.iter_any():
-        head, newline, rest = chunk.partition(b"\n")
-        while newline:
-            yield b"".join((*parts, head))
-            parts.clear()
-            head, newline, rest = rest.partition(b"\n")
-        parts.append(head)
 
 
 async def _raise_for_status(response: aiohttp.ClientResponse, path: str) -> None:

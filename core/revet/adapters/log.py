@@ -18,20 +18,23 @@ class Log:
     ) -> None:
         """Write to `stream`, with the time as `timestamp` tells it.
 
-        `call_soon` runs a function when the event loop comes round: the lines of one round are
-        written together.
+        `call_soon` runs a function soon: the lines until then are written together.
         """
         self._stream = stream
-        self._timestamp = timestamp
+        self.time = timestamp
         self._call_soon = call_soon
         self._encode = msgspec.json.Encoder().encode
         self._lines: list[bytes] = []
 
     def write(self, event: str, **fields: Any) -> None:  # noqa: ANN401 -- JSON values of any kind
         """Write one line."""
+        self.write_line({"time": self.time(), "event": event, **fields})
+
+    def write_line(self, line: msgspec.Struct | dict[str, Any]) -> None:
+        """Write a line that has its `time` and `event` already."""
         if not self._lines:
             self._call_soon(self.flush)
-        self._lines.append(self._encode({"time": self._timestamp(), "event": event, **fields}))
+        self._lines.append(self._encode(line))
 
     def complain(self, message: str) -> None:
         """Write that something went wrong that the process goes on with."""

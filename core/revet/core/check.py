@@ -20,13 +20,6 @@ class Level(Enum):
     RESTRICTED = "restricted"
 
 
-class Outcome(Enum):
-    """Whether the rule was broken, or could not be judged (which is never a pass)."""
-
-    FAIL = "fail"
-    UNKNOWN = "unknown"
-
-
 @dataclass(frozen=True, slots=True)
 class Assignment:
     """Set the value at a JSON pointer (RFC 6901), making parents that are missing."""
@@ -42,11 +35,6 @@ class Fix:
     hint: str
     assignments: tuple[Assignment, ...] = ()
 
-    @property
-    def is_safe(self) -> bool:
-        """Whether the webhook may do it by itself."""
-        return bool(self.assignments)
-
 
 @dataclass(frozen=True, slots=True)
 class Finding:
@@ -61,7 +49,6 @@ class Finding:
     message: str
     container: str | None = None
     fix: Fix | None = None
-    outcome: Outcome = Outcome.FAIL
 
 
 CheckPod: TypeAlias = Callable[[Pod], Iterator[Finding]]

@@ -65,9 +65,9 @@ def hash_selector(selector: LabelSelector, *, system_only: bool = False) -> str:
 
 def named_namespaces(selector: LabelSelector) -> frozenset[str]:
     """Return the namespaces that a selector names one by one."""
-    names = (
-        {selector.match_labels[NAME_LABEL]} if NAME_LABEL in selector.match_labels else set[str]()
-    )
+    names: set[str] = set()
+    if NAME_LABEL in selector.match_labels:
+        names.add(selector.match_labels[NAME_LABEL])
     for term in selector.match_expressions:
         if term.key == NAME_LABEL and term.operator is Operator.IN:
             names.update(term.values)

@@ -5,7 +5,9 @@ AdmissionReview must cost little.
 """
 
 import asyncio
-from typing import Final
+from functools import lru_cache
+from typing import Final, NamedTuple
+from urllib.parse import parse_qs, urlsplit
 
 from aiohttp import StreamReader, web
 from aiohttp.abc import AbstractStreamWriter
@@ -51,27 +53,47 @@ class Doors:
 
     async def _respond(self, request: web.BaseRequest) -> web.Response:
         arrived = asyncio.get_running_loop().time()
-        _, _, path = request.path.partition("/")
-        name, _, key = path.partition("/")
-        door = _DOORS.get(name)
-        if door is None or not key or "/" in key:
-            doors = ", ".join(f"/{each}/HASH" for each in _DOORS)
-            return web.Response(status=404, text=f"{request.path!r} is not served, only {doors}")
-        if request.method != "POST":
-            return web.Response(status=405, text="only POST", headers={"Allow": "POST"})
-        default_s = FAIL_TIMEOUT_S if door.may_refuse else IGNORE_TIMEOUT_S
         try:
+            call = _read_target(request.raw_path)
+            if request.method != "POST":
+                return web.Response(status=405, text="only POST", headers={"Allow": "POST"})
             if request.content_type != _JSON:
                 raise ReviewError(f"content type {request.content_type!r} must be {_JSON}")
-            timeout_s = min(parse_timeout(request.query.get("timeout"), default_s), default_s)
             question = parse(await request.read())
+        except _NotServedError as error:
+            return web.Response(status=404, text=str(error))
         except ReviewError as error:
             return web.Response(status=400, text=str(error))
         except web.HTTPRequestEntityTooLarge:
             return web.Response(status=413, text=f"the review is over {MAX_BODY_BYTES} bytes")
-        deadline = arrived + max(timeout_s - MARGIN_S, 0)
-        answer = await self._reviewer.answer(door, key, question, deadline)
+        deadline = arrived + max(call.timeout_s - MARGIN_S, 0)
+        answer = await self._reviewer.answer(call.door, call.key, question, deadline)
         return web.Response(body=render(answer), content_type=_JSON)
+
+
+class _NotServedError(Exception):
+    """A path that leads to no door."""
+
+
+class _Call(NamedTuple):
+    """What the target of a request says: the door, the entry's hash, and how long we have."""
+
+    door: Door
+    key: str
+    timeout_s: float
+
+
+@lru_cache(maxsize=1024)  # the API server calls a few targets over and over
+def _read_target(target: str) -> _Call:
+    parts = urlsplit(target)
+    name, _, key = parts.path.removeprefix("/").partition("/")
+    door = _DOORS.get(name)
+    if door is None or not key or "/" in key:
+        doors = ", ".join(f"/{each}/HASH" for each in _DOORS)
+        raise _NotServedError(f"{parts.path!r} is not served, only {doors}")
+    most_s = FAIL_TIMEOUT_S if door.may_refuse else IGNORE_TIMEOUT_S
+    asked = parse_qs(parts.query, keep_blank_values=True).get("timeout", [None])[0]
+    return _Call(door, key, min(parse_timeout(asked, most_s), most_s))
 
 
 def _make_request(

@@ -8,6 +8,7 @@ import ssl
 import sys
 import time
 from contextlib import AsyncExitStack
+from functools import partial
 from math import isinf
 from pathlib import Path
 from typing import Annotated, Final
@@ -34,6 +35,7 @@ from revet.webhook.tls import ServingCertificate
 
 _BAD_INPUT: Final = 2
 _BACKLOG: Final = 1024
+_LOG_EVERY_S: Final = 0.005  # so that under load one write carries many lines
 _SHUTDOWN_S: Final = 5.0  # for answers under way: the API server waits no longer
 
 
@@ -46,7 +48,7 @@ class Webhook:
         self._settings = settings
         self._log = log
         self._watches = {"policies": Freshness(clock), "namespaces": Freshness(clock)}
-        knowledge = Knowledge(settings.system_namespaces, log.complain)
+        knowledge = Knowledge(settings.system_namespaces, log.complain, clock)
         self.metrics = Metrics(self._cache_age_s, self._last_sync, knowledge.policies.generations)
         self._events = EventRecorder(kube, "revet-webhook", now, clock, log.complain)
         reviewer = Reviewer(knowledge, self.metrics, log, self._events, time.perf_counter)
@@ -136,7 +138,7 @@ class Webhook:
 async def run(settings: Settings) -> None:
     """Run the webhook until SIGTERM or SIGINT."""
     loop = asyncio.get_running_loop()
-    log = Log(sys.stdout.buffer, Timestamps(), loop.call_soon)
+    log = Log(sys.stdout.buffer, Timestamps(), partial(loop.call_later, _LOG_EVERY_S))
     # They would double every counter's series, and nobody reads them.
     disable_created_metrics()  # type: ignore[no-untyped-call] # not typed upstream
     logging.getLogger().addHandler(LibraryHandler(log))

@@ -18,7 +18,9 @@ from revet.core.model.selector import Labels
 
 POLICIES: Final = Collection("/apis/revet.dev/v1alpha1/hardeningpolicies")
 NAMESPACES: Final = Collection("/api/v1/namespaces", metadata_only=True)
-_MOST_RETIRED: Final = 1024
+#: How long the entry of a policy that has gone may still be called: the operator removes it within
+#: seconds. After that it is unknown again, and what is unknown is not let through.
+_RETIRED_S: Final = 30.0
 
 
 class _Object(msgspec.Struct):
@@ -105,11 +107,20 @@ class NamespaceCopy:
 class Knowledge:
     """Policies and namespaces, with what follows from both kept ready for the next review."""
 
-    def __init__(self, system: frozenset[str], complain: Callable[[str], None]) -> None:
-        """Start empty; `system` are the namespaces outside every policy that does not name them."""
+    def __init__(
+        self,
+        system: frozenset[str],
+        complain: Callable[[str], None],
+        clock: Callable[[], float],
+    ) -> None:
+        """Start empty; `system` are the namespaces outside every policy that does not name them.
+
+        `clock` is the event loop's.
+        """
+        self._clock = clock
         self._system = system
         self._paths: frozenset[str] = frozenset()
-        self._retired: dict[str, None] = {}
+        self._retired: dict[str, float] = {}
         self._applied: dict[tuple[str, str], tuple[Applied, ...]] = {}
         self._news = asyncio.Event()
         self.policies = PolicyCopy(self._forget, complain)
@@ -134,7 +145,9 @@ class Knowledge:
                 return None
         labels = self.namespaces.labels[namespace]
         known = apply(self.policies.compiled.values(), namespace, labels, self._system, path)
-        self._applied[path, namespace] = known
+        # A retired entry's answer ends with it, so it is not kept.
+        if path in self._paths:
+            self._applied[path, namespace] = known
         return known
 
     def generations(self, path: str) -> dict[str, int]:
@@ -146,7 +159,7 @@ class Knowledge:
         }
 
     def _knows(self, path: str) -> bool:
-        return path in self._paths or path in self._retired
+        return path in self._paths or self._clock() < self._retired.get(path, 0.0)
 
     def _forget(self) -> None:
         self._applied.clear()
@@ -155,9 +168,11 @@ class Knowledge:
         )
         # A policy goes before its entry does. Such calls are judged by the policies that are left:
         # to refuse them as unknown would punish whoever deletes a policy.
-        gone = dict.fromkeys((*self._retired, *(self._paths - paths)))
-        kept = [path for path in gone if path not in paths]
-        self._retired = dict.fromkeys(kept[-_MOST_RETIRED:])
+        now = self._clock()
+        self._retired = {
+            **{path: until for path, until in self._retired.items() if now < until},
+            **dict.fromkeys(self._paths - paths, now + _RETIRED_S),
+        }
         self._paths = paths
         news, self._news = self._news, asyncio.Event()
         news.set()

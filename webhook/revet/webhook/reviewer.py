@@ -181,8 +181,8 @@ class Reviewer:
         decision: Decision,
         elapsed_s: float,
     ) -> None:
-        self._log.write(
-            "decision",
+        line = _DecisionLine(
+            time=self._log.time(),
             door=door.value,
             uid=request.uid,
             user=request.user_info.username,
@@ -190,16 +190,38 @@ class Reviewer:
             kind=request.kind.kind,
             namespace=request.namespace,
             name=request.name,
-            dryRun=bool(request.dry_run),
+            dry_run=bool(request.dry_run),
             verdict=verdict,
             ms=round(elapsed_s * 1000, 3),
             findings=[_line(each) for each in decision.verdicts],
         )
+        self._log.write_line(line)
 
 
-def _line(verdict: Verdict) -> dict[str, str]:
-    return {
-        "policy": verdict.applied.policy.name,
-        "control": verdict.finding.control,
-        "mode": verdict.mode.value,
-    }
+class _FindingLine(msgspec.Struct, gc=False):
+    policy: str
+    control: str
+    mode: str
+
+
+class _DecisionLine(msgspec.Struct, gc=False, kw_only=True, rename="camel"):
+    """The line of one decision; a Struct, since one is written for every review."""
+
+    time: str
+    event: str = "decision"
+    door: str
+    uid: str
+    user: str
+    operation: str
+    kind: str
+    namespace: str
+    name: str
+    dry_run: bool
+    verdict: str
+    ms: float
+    findings: list[_FindingLine]
+
+
+def _line(verdict: Verdict) -> _FindingLine:
+    applied, finding = verdict.applied, verdict.finding
+    return _FindingLine(applied.policy.name, finding.control, verdict.mode.value)

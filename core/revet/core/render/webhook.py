@@ -1,4 +1,4 @@
-"""The webhook configurations, made from all policies: one entry per selector, none cluster-wide.
+"""The webhook configurations, made from all policies: entries per selector, none cluster-wide.
 
 https://kubernetes.io/docs/reference/access-authn-authz/extensible-admission-controllers/
 """
@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from revet.core.compiled_policy import CompiledPolicy
-from revet.core.entry import Entry, select_names
+from revet.core.entry import Entry, named_namespaces, select_names
 from revet.core.model.meta import BREAK_GLASS_LABEL, Manifest, Owner, render_metadata
 from revet.core.model.selector import LabelSelector, Operator, Requirement, join
 from revet.core.render.selector import render_selector
@@ -37,23 +37,9 @@ UNCHANGED: Final = (
 # The API server's own writes (its bootstrap objects) must not wait for us.
 NOT_API_SERVER: Final = "request.userInfo.username != 'system:apiserver'"
 
-_POD_RULES: Final = (
-    {
-        "apiGroups": [""],
-        "apiVersions": ["v1"],
-        "operations": ["CREATE", "UPDATE"],
-        "resources": ["pods"],
-        "scope": "Namespaced",
-    },
-    {
-        "apiGroups": [""],
-        "apiVersions": ["v1"],
-        "operations": ["UPDATE"],
-        "resources": ["pods/ephemeralcontainers", "pods/resize"],
-        "scope": "Namespaced",
-    },
-)
-_TEMPLATE_RULES: Final = (
+_PODS: Final = ("pods",)
+_POD_PARTS: Final = ("pods/ephemeralcontainers", "pods/resize")
+_TEMPLATES: Final = (
     ("", ("podtemplates", "replicationcontrollers")),
     ("apps", ("daemonsets", "deployments", "replicasets", "statefulsets")),
     ("batch", ("cronjobs", "jobs")),
@@ -96,15 +82,13 @@ def webhook_configurations(
     """
     system = frozenset({*SYSTEM_NAMESPACES, *excluded})
     merged = [
-        (entry, named)
-        for entry, named in _merge(policies)
-        if (not entry.system_only or not named.isdisjoint(system))
+        entry
+        for entry in _merge(policies)
+        if (not entry.system_only or not named_namespaces(entry.selector).isdisjoint(system))
         and (paths is None or entry.path in paths)
     ]
-    validating = [_validating(entry, named, backend, system) for entry, named in merged]
-    mutating = [
-        _mutating(entry, named, backend, system) for entry, named in merged if entry.patches
-    ]
+    validating = [each for entry in merged for each in _validating(entry, backend, system)]
+    mutating = [_mutating(entry, backend, system) for entry in merged if entry.patches]
     return [
         {
             "apiVersion": "admissionregistration.k8s.io/v1",
@@ -113,76 +97,88 @@ def webhook_configurations(
             "webhooks": entries,
         }
         for kind, entries in (
-            (
-                "ValidatingWebhookConfiguration",
-                [entry for entry in validating if entry["rules"]],
-            ),
+            ("ValidatingWebhookConfiguration", validating),
             ("MutatingWebhookConfiguration", mutating),
         )
         if entries
     ]
 
 
-def _merge(policies: Iterable[CompiledPolicy]) -> list[tuple[Entry, frozenset[str]]]:
+def _merge(policies: Iterable[CompiledPolicy]) -> list[Entry]:
     """Join the entries of policies with the same selector, in an order that never moves.
 
     By name: selectors that say the same may be written otherwise, and the first one is shown.
     """
-    merged: dict[str, tuple[Entry, frozenset[str]]] = {}
+    merged: dict[str, Entry] = {}
     for policy in sorted(policies, key=lambda each: each.name):
         for _, entry in policy.entries:
-            known, named = merged.get(entry.path, (entry, frozenset[str]()))
-            joined = replace(
+            known = merged.get(entry.path, entry)
+            merged[entry.path] = replace(
                 known,
                 pods=known.pods or entry.pods,
                 templates=known.templates or entry.templates,
                 patches=known.patches or entry.patches,
             )
-            merged[entry.path] = (joined, named | policy.named)
     return [merged[path] for path in sorted(merged)]
 
 
-def _validating(
-    entry: Entry, named: frozenset[str], backend: Backend, system: frozenset[str]
+def _validating(entry: Entry, backend: Backend, system: frozenset[str]) -> list[Manifest]:
+    """Return two: one for what comes new, and one for updates, that has to be filtered first.
+
+    Apart, since a condition costs the API server about as much as the call itself: it converts each
+    object for it, also where the operation alone would tell.
+    """
+    name = "enforce" if entry.fail else "audit"
+    new, updates = _rules(entry, "CREATE"), _rules(entry, "UPDATE")
+    if entry.pods:
+        # A pod is seldom changed so, and all that may change there is judged.
+        new.append(_rule("", _POD_PARTS, "UPDATE"))
+    changes = [{"name": "changes-the-pod", "expression": UNCHANGED}]
+    manifests = (
+        _call(entry, f"{name}-{entry.hash}", new, [], backend),
+        _call(entry, f"{name}-update-{entry.hash}", updates, changes, backend),
+    )
+    selector = _selector(entry, system)
+    return [each | {"namespaceSelector": deepcopy(selector)} for each in manifests if each["rules"]]
+
+
+def _call(
+    entry: Entry, name: str, rules: list[Manifest], conditions: list[Manifest], backend: Backend
 ) -> Manifest:
-    conditions = [{"name": "changes-the-pod", "expression": UNCHANGED}]
     if not entry.fail:
-        conditions.append({"name": "not-the-api-server", "expression": NOT_API_SERVER})
+        conditions = [*conditions, {"name": "not-the-api-server", "expression": NOT_API_SERVER}]
     return {
-        "name": f"{'enforce' if entry.fail else 'audit'}-{entry.hash}.revet.dev",
+        "name": f"{name}.revet.dev",
         "admissionReviewVersions": ["v1"],
         "clientConfig": backend.client_config(entry.path),
         "failurePolicy": "Fail" if entry.fail else "Ignore",
         "matchConditions": conditions,
         "matchPolicy": "Equivalent",
-        "namespaceSelector": _selector(entry, named, system),
         "objectSelector": {},
-        "rules": _rules(entry),
+        "rules": rules,
         "sideEffects": "NoneOnDryRun",
         "timeoutSeconds": FAIL_TIMEOUT_S if entry.fail else IGNORE_TIMEOUT_S,
     }
 
 
-def _mutating(
-    entry: Entry, named: frozenset[str], backend: Backend, system: frozenset[str]
-) -> Manifest:
+def _mutating(entry: Entry, backend: Backend, system: frozenset[str]) -> Manifest:
     return {
         "name": f"patch-{entry.hash}.revet.dev",
         "admissionReviewVersions": ["v1"],
         "clientConfig": backend.client_config(f"/mutate/{entry.hash}"),
         "failurePolicy": "Fail",
         "matchPolicy": "Equivalent",
-        "namespaceSelector": _selector(entry, named, system),
+        "namespaceSelector": _selector(entry, system),
         "objectSelector": {},
         "reinvocationPolicy": "IfNeeded",
-        "rules": [{**deepcopy(_POD_RULES[0]), "operations": ["CREATE"]}],
+        "rules": [_rule("", _PODS, "CREATE")],
         "sideEffects": "NoneOnDryRun",
         "timeoutSeconds": FAIL_TIMEOUT_S,
     }
 
 
-def _selector(entry: Entry, named: frozenset[str], system: frozenset[str]) -> Manifest:
-    selector = entry.selector
+def _selector(entry: Entry, system: frozenset[str]) -> Manifest:
+    selector, named = entry.selector, named_namespaces(entry.selector)
     if entry.system_only:
         return render_selector(join(selector, select_names(Operator.IN, named & system)))
     # Named one by one, a system namespace may be watched.
@@ -196,17 +192,18 @@ def _selector(entry: Entry, named: frozenset[str], system: frozenset[str]) -> Ma
     return render_selector(selector)
 
 
-def _rules(entry: Entry) -> list[Manifest]:
-    rules: list[Manifest] = list(deepcopy(_POD_RULES)) if entry.pods else []
+def _rules(entry: Entry, operation: str) -> list[Manifest]:
+    rules = [_rule("", _PODS, operation)] if entry.pods else []
     if entry.templates:
-        rules += (
-            {
-                "apiGroups": [group],
-                "apiVersions": ["v1"],
-                "operations": ["CREATE", "UPDATE"],
-                "resources": list(resources),
-                "scope": "Namespaced",
-            }
-            for group, resources in _TEMPLATE_RULES
-        )
+        rules += (_rule(group, resources, operation) for group, resources in _TEMPLATES)
     return rules
+
+
+def _rule(group: str, resources: tuple[str, ...], operation: str) -> Manifest:
+    return {
+        "apiGroups": [group],
+        "apiVersions": ["v1"],
+        "operations": [operation],
+        "resources": list(resources),
+        "scope": "Namespaced",
+    }
