@@ -117,8 +117,7 @@ WEBHOOK_EDITS: dict[str, tuple[Callable[[Manifest], None], str | None, bool]] = 
     "other resources": (_extend(f"{HEAD}.rules.0.resources", "pods/log"),
         ".rules[0].resources", True),
     "more rules": (_extend(f"{HEAD}.rules", {"resources": ["*"]}), ".rules", False),
-    "a condition": (_extend(f"{HEAD}.matchConditions", PASS), ".matchConditions[pass]", True),
-    "no condition": (_set(f"{HEAD}.matchConditions", None), ".matchConditions", False),
+    "a condition": (_set(f"{HEAD}.matchConditions", [PASS]), ".matchConditions", True),
     "a term": (_extend(f"{HEAD}.namespaceSelector.matchExpressions", TERM),
         ".namespaceSelector", True),
     "a label": (_set(f"{HEAD}.namespaceSelector.matchLabels.team", "a"),
@@ -153,6 +152,24 @@ def test_an_edit_of_an_entry_is_found(
     assert widens(ours, live, TOLERATED) is more
 
 
+CONDITIONS = "webhooks.1.matchConditions"  # the entry for updates has one
+CONDITION_EDITS: dict[str, tuple[Callable[[Manifest], None], str, bool]] = {
+    "one more": (_extend(CONDITIONS, PASS), ".matchConditions[pass]", True),
+    "none": (_set(CONDITIONS, None), ".matchConditions", False),
+}
+
+
+@pytest.mark.parametrize(("edit", "place", "more"), CONDITION_EDITS.values(), ids=CONDITION_EDITS)
+def test_an_edit_of_the_conditions_is_found(
+    edit: Callable[[Manifest], None], place: str, *, more: bool
+) -> None:
+    ours = _configurations()[0]
+    live = store(ours)
+    edit(live)
+    assert differs(ours, live) == f"webhooks[{ours['webhooks'][1]['name']}]{place}"
+    assert widens(ours, live) is more
+
+
 def test_a_key_is_tolerated_only_where_it_is_listed() -> None:
     ours = _configurations()[0]
     live = store(ours)
@@ -172,7 +189,7 @@ def test_entries_are_compared_by_name() -> None:
     live["webhooks"].reverse()
     assert differs(ours, live) is None
     del live["webhooks"][0]
-    missing = ours["webhooks"][1]["name"]
+    missing = ours["webhooks"][-1]["name"]
     assert differs(ours, live) == f"webhooks[{missing}]"
     assert widens(ours, live)
     del live["webhooks"]
@@ -186,13 +203,15 @@ def test_an_entry_that_others_added_is_found_and_removed() -> None:
     live = store(ours)
     live["webhooks"].insert(0, {"name": "foreign.example.com"})
     live["webhooks"].append({"name": "other.example.com"})
-    live["webhooks"][1]["matchConditions"] += [PASS]
-    assert differs(ours, live) == f"webhooks[{ours['webhooks'][0]['name']}].matchConditions[pass]"
+    live["webhooks"][1]["matchConditions"] = [PASS]
+    live["webhooks"][2]["matchConditions"] += [PASS]
+    assert differs(ours, live) == f"webhooks[{ours['webhooks'][0]['name']}].matchConditions"
     # From the last to the first, so that each index still means what it did.
     assert find_extras(ours, live) == [
         {"op": "test", "path": "/metadata/resourceVersion", "value": "7"},
-        {"op": "remove", "path": "/webhooks/1/matchConditions/1"},
-        {"op": "remove", "path": "/webhooks/2"},
+        {"op": "remove", "path": "/webhooks/1/matchConditions"},
+        {"op": "remove", "path": "/webhooks/2/matchConditions/1"},
+        {"op": "remove", "path": "/webhooks/3"},
         {"op": "remove", "path": "/webhooks/0"},
     ]
 

@@ -12,11 +12,11 @@ from aiohttp import web
 
 from revet.adapters import watcher
 from revet.adapters.address import Address
-from revet.webhook.settings import Settings
 from revet.adapters.kube import Collection
 from revet.adapters.log import Log
 from revet.adapters.watcher import Freshness, Watcher
 from revet.webhook.main import Webhook
+from revet.webhook.settings import Settings
 from tests.webhook.harness import Clock, Harness, until
 from tests.webhook.listwatch import ListWatch, event, hang_up, item, page, say, serve, stay
 

@@ -178,6 +178,8 @@ def _walk_extras(desired: object, live: object, pointer: str) -> list[str]:
         ]
         further = sorted(live.keys() - desired.keys())
         return inner + [pointer + join(key) for key in further if not _is_absent(live[key])]
+    if desired == [] and not _is_absent(live):
+        return [pointer]  # an apply of no items takes away none of what others added
     named, found = index_by_name(desired), index_by_name(live)
     if named is None or found is None:
         return []  # an atomic list, which an apply replaces

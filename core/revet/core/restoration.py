@@ -6,26 +6,30 @@ apply would take it away.
 
 import json
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from revet.core.model.meta import POD_SECURITY_ANNOTATION, Manifest
 from revet.core.pointer import join
-from revet.core.render.baseline import Before, pod_security, rewritten
+from revet.core.render.baseline import LABELS, Before, pod_security, rewritten
 
 _LABELS: Final = ("metadata", "labels")
 
 
 def read_before(namespace: Manifest) -> dict[str, str | None]:
     """Return which labels are ours, and what stood there before; nothing if nobody can tell."""
-    text = (namespace["metadata"].get("annotations") or {}).get(POD_SECURITY_ANNOTATION, "{}")
+    annotations: Mapping[str, str] = namespace["metadata"].get("annotations") or {}
     try:
-        before: Any = json.loads(text)
+        read: Any = json.loads(annotations.get(POD_SECURITY_ANNOTATION, "{}"))
     except ValueError:
         return {}
-    if not isinstance(before, dict):
+    if not isinstance(read, dict):
         return {}
+    before = cast("dict[str, object]", read)
+    # Anybody who may edit the namespace may write the annotation: of other labels it says nothing.
     return {
-        str(key): value for key, value in before.items() if value is None or isinstance(value, str)
+        key: value
+        for key, value in before.items()
+        if key in LABELS and (value is None or isinstance(value, str))
     }
 
 
@@ -41,6 +45,11 @@ def put_back(labels_now: Mapping[str, str], restore: Before) -> list[dict[str, A
     return operations
 
 
+def forget() -> Manifest:
+    """Return the operation that removes the annotation, which has to be there."""
+    return {"op": "remove", "path": join("metadata", "annotations", POD_SECURITY_ANNOTATION)}
+
+
 def restoration(namespace: Manifest) -> list[dict[str, Any]]:
     """Return the JSON patch after which nothing of ours is on a namespace.
 
@@ -51,9 +60,8 @@ def restoration(namespace: Manifest) -> list[dict[str, Any]]:
     before = read_before(namespace)
     baseline = pod_security([], labels, before, rewritten(namespace, before))
     version = {"op": "test", "path": "/metadata/resourceVersion"}
-    annotation = join("metadata", "annotations", POD_SECURITY_ANNOTATION)
     return [
         version | {"value": metadata["resourceVersion"]},
         *put_back(labels, baseline.restore),
-        {"op": "remove", "path": annotation},
+        forget(),
     ]

@@ -7,14 +7,11 @@ we were down.
 import asyncio
 from typing import Final
 
-from revet.core.audit import Tally
-
 from revet.adapters.kube import Collection, KubeError
 from revet.adapters.objects import path_of
+from revet.core.audit import Tally, inspect
 from revet.core.compiled_policy import Applied, CompiledPolicy, apply
-from revet.core.decide import decide
 from revet.core.errors import ManifestError
-from revet.core.model.mode import Mode
 from revet.core.workload import read
 from revet.operator.context import Context
 from revet.operator.picture import Key
@@ -89,6 +86,6 @@ class Audit:
         applied = where.get(namespace, ())
         if not applied:
             return
-        decision = decide(subject.pod(), applied, is_pod=True, at_most=Mode.ENFORCE)
+        decision = inspect(subject, data, applied)
         for each in applied:
             tallies[each.policy.name].add(each, subject, namespace, decision)

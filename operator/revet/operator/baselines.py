@@ -11,7 +11,7 @@ from revet.core.model.mode import Mode
 from revet.core.model.policy import HardeningPolicy
 from revet.core.model.policy_network import Switch
 from revet.core.render.baseline import MODES, Baseline, pod_security
-from revet.core.restoration import put_back
+from revet.core.restoration import forget, put_back
 from revet.operator.context import Context
 from revet.operator.picture import Key, NamespaceSeen, PolicySeen
 from revet.operator.writer import is_gone
@@ -105,10 +105,13 @@ class Baselines:
         key = Key("namespace", namespace.name)
         desired = _manifest(namespace, baseline)
         live = _manifest_of(namespace)
+        # With nothing left to remember, in the same write: else the next pass would put back again.
+        stale = not baseline.before and POD_SECURITY_ANNOTATION in namespace.annotations
         stands = (
             all(namespace.labels.get(name) == value for name, value in baseline.labels.items())
             and baseline.before == namespace.before
             and not baseline.restore
+            and not stale
         )
         if stands:
             self._context.writer.note_written(desired)
@@ -116,7 +119,7 @@ class Baselines:
         if not self._context.writer.may_write(desired, live, key):
             return
         try:
-            back = put_back(namespace.labels, baseline.restore)
+            back = put_back(namespace.labels, baseline.restore) + ([forget()] if stale else [])
             if back:
                 test = {"op": "test", "path": "/metadata/uid", "value": namespace.uid}
                 await self._context.objects.patch(live, [test, *back])

@@ -9,8 +9,9 @@ import sys
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
+from functools import partial
 from traceback import format_exception
-from typing import Annotated, Final
+from typing import Final
 
 import kopf
 import typer
@@ -26,7 +27,7 @@ from revet.adapters.kube import Kube, KubeError, connect
 from revet.adapters.log import LibraryHandler, Log
 from revet.adapters.objects import Objects
 from revet.core.render.webhook import SYSTEM_NAMESPACES
-from revet.operator import handlers
+from revet.operator import flags, handlers
 from revet.operator.audit import Audit
 from revet.operator.context import Context
 from revet.operator.metrics import Metrics
@@ -43,6 +44,7 @@ _LEASE_S: Final = 15
 _RENEW_S: Final = 10
 _RETRY_S: Final = 2
 _FRESH_EVERY_S: Final = 30.0
+_LOG_EVERY_S: Final = 0.005  # so that one write carries many lines
 
 
 def _context(settings: Settings, kube: Kube, metrics: Metrics, log: Log) -> Context:
@@ -121,7 +123,7 @@ async def run(settings: Settings) -> None:
 
     """
     loop = asyncio.get_running_loop()
-    log = Log(sys.stdout.buffer, Timestamps(), loop.call_soon)
+    log = Log(sys.stdout.buffer, Timestamps(), partial(loop.call_later, _LOG_EVERY_S))
     logging.getLogger().handlers = [LibraryHandler(log)]
     metrics = Metrics()
     ended: asyncio.Future[str] = loop.create_future()
@@ -153,37 +155,18 @@ async def run(settings: Settings) -> None:
 
 
 def serve(
-    namespace: Annotated[str, typer.Option(help="Revet's own namespace.")] = "revet-system",
-    kubeconfig: Annotated[
-        str | None, typer.Option(help="Default: the pod's ServiceAccount.")
-    ] = None,
-    service: Annotated[
-        str, typer.Option(help="The webhook's Service, in the own namespace.")
-    ] = "revet-webhook",
-    webhook_url: Annotated[
-        str | None, typer.Option(help="A webhook outside of the cluster; default: the Service.")
-    ] = None,
-    owner: Annotated[
-        str, typer.Option(help="The ClusterRole that owns what is cluster-scoped.")
-    ] = "revet-operator",
-    system_namespace: Annotated[
-        list[str] | None,
-        typer.Option(help="Further namespaces outside every policy (CNI, CSI); repeatable."),
-    ] = None,
-    tolerated_key: Annotated[
-        list[str] | None,
-        typer.Option(help="Label keys that clouds add to the webhook's selectors; repeatable."),
-    ] = None,
-    health: Annotated[
-        str, typer.Option(help="HOST:PORT of /healthz, /readyz and /metrics.")
-    ] = ":8080",
-    audit_interval: Annotated[
-        float, typer.Option(min=1, help="Seconds between two audits of all pods.")
-    ] = 600,
-    lease: Annotated[str, typer.Option(help="The Lease that the leader holds.")] = "revet-operator",
-    identity: Annotated[
-        str | None, typer.Option(help="Who holds it; default: the host's name.")
-    ] = None,
+    *,
+    namespace: flags.Namespace = "revet-system",
+    kubeconfig: flags.Kubeconfig = None,
+    service: flags.Service = "revet-webhook",
+    webhook_url: flags.WebhookUrl = None,
+    owner: flags.Owner = "revet-operator",
+    system_namespace: flags.SystemNamespaces = None,
+    tolerated_key: flags.ToleratedKeys = None,
+    health: flags.Health = ":8080",
+    audit_interval: flags.AuditInterval = 600,
+    lease: flags.Lease = "revet-operator",
+    identity: flags.Identity = None,
 ) -> None:
     """Run Revet's operator."""
     try:

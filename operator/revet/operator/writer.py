@@ -115,7 +115,7 @@ class Writer:
         place = identify(desired)
         now = self._clock()
         contest = self._contests.get(place, Contest())
-        urgent = live is None or widens(desired, live)
+        urgent = live is None or widens(desired, live, self._tolerated_keys)
         wait_s = 0.0 if urgent else contest.wait(now)
         if wait_s <= 0:
             self._contests[place] = contest.corrected(now)

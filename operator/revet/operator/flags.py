@@ -1,0 +1,27 @@
+"""The operator's flags, each with what `--help` says of it."""
+
+from typing import Annotated
+
+import typer
+
+Namespace = Annotated[str, typer.Option(help="Revet's own namespace.")]
+Kubeconfig = Annotated[str | None, typer.Option(help="Default: the pod's ServiceAccount.")]
+Service = Annotated[str, typer.Option(help="The webhook's Service, in the own namespace.")]
+WebhookUrl = Annotated[
+    str | None, typer.Option(help="A webhook outside of the cluster; default: the Service.")
+]
+Owner = Annotated[str, typer.Option(help="The ClusterRole that owns what is cluster-scoped.")]
+SystemNamespaces = Annotated[
+    list[str] | None,
+    typer.Option(help="Further namespaces outside every policy (CNI, CSI); repeatable."),
+]
+ToleratedKeys = Annotated[
+    list[str] | None,
+    typer.Option(help="Label keys that clouds add to the webhook's selectors; repeatable."),
+]
+Health = Annotated[str, typer.Option(help="HOST:PORT of /healthz, /readyz and /metrics.")]
+AuditInterval = Annotated[
+    float, typer.Option(min=1, help="Seconds between two audits of all pods.")
+]
+Lease = Annotated[str, typer.Option(help="The Lease that the leader holds.")]
+Identity = Annotated[str | None, typer.Option(help="Who holds it; default: the host's name.")]
