@@ -1,7 +1,6 @@
 """The webhook configurations: goldens, and the rules that keep a cluster alive."""
 
 import json
-from base64 import b64decode
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import permutations, product
 from typing import Any
@@ -10,7 +9,7 @@ import pytest
 import yaml
 
 from revet.core.compiled_policy import CompiledPolicy
-from revet.core.model.meta import BREAK_GLASS_LABEL, Owner
+from revet.core.model.meta import BREAK_GLASS_LABEL
 from revet.core.model.selector import LabelSelector, compile_selector
 from revet.core.render.webhook import (
     SYSTEM_NAMESPACES,
@@ -299,39 +298,3 @@ def test_a_url_takes_the_place_of_the_service() -> None:
         assert set(entry["clientConfig"]) == {"caBundle", "url"}
         assert entry["clientConfig"]["url"].startswith("https://127.0.0.1:9443/")
         assert entry["clientConfig"]["caBundle"] == "Q0E="
-
-
-def test_the_owner_ends_both_configurations() -> None:
-    owner = Owner("rbac.authorization.k8s.io/v1", "ClusterRole", "revet-operator", "4f")
-    owned = webhook_configurations(SETS["enforce"], SERVICE, EXCLUDED, owner)
-    assert [each["metadata"]["ownerReferences"] for each in owned] == [[owner.reference]] * 2
-    assert all("ownerReferences" not in each["metadata"] for each in _render(SETS["enforce"]))
-
-
-def test_only_entries_that_may_be_written_yet_are() -> None:
-    policies = SETS["overrides"]
-    fails, mild = (
-        [entry.path for _, entry in policies[0].entries if entry.fail is fail]
-        for fail in (True, False)
-    )
-    assert len(fails) == 2
-
-    def written(paths: Sequence[str]) -> list[tuple[str, str]]:
-        configurations = webhook_configurations(policies, SERVICE, EXCLUDED, paths=paths)
-        entries = [each for one in configurations for each in one["webhooks"]]
-        return [(e["clientConfig"]["service"]["path"], e["failurePolicy"]) for e in entries]
-
-    assert written([]) == []
-    assert written(mild) == [(mild[0], "Ignore")]
-    # The mutating twin comes and goes with the one that judges.
-    twin = fails[0].replace("/validate/", "/mutate/")
-    assert written(fails[:1]) == [(fails[0], "Fail"), (twin, "Fail")]
-    everything = webhook_configurations(policies, SERVICE, EXCLUDED, paths=[*fails, *mild])
-    assert everything == _render(policies)
-
-
-def test_all_cas_of_a_bundle_are_trusted() -> None:
-    bundle = b"-----BEGIN CERTIFICATE-----\nold\n-----BEGIN CERTIFICATE-----\nnew\n"
-    for configuration in _render(SETS["enforce"], Backend(bundle)):
-        for entry in configuration["webhooks"]:
-            assert b64decode(entry["clientConfig"]["caBundle"]) == bundle
