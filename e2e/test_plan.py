@@ -116,7 +116,7 @@ def test_webhook_configurations_are_kept_as_rendered_and_cleaned_of_what_others_
 
 def _tamper(plane: ControlPlane, manifest: Manifest) -> None:
     foreign = {**manifest["webhooks"][0], "name": "foreign.example.com"}
-    has_conditions = "matchConditions" in manifest["webhooks"][0]
+    has_conditions = bool(manifest["webhooks"][0].get("matchConditions"))
     place = "/webhooks/0/matchConditions"
     condition = (
         {"op": "add", "path": f"{place}/-", "value": PASS}

@@ -3,7 +3,7 @@
 import json
 import re
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,7 +17,9 @@ from revet.core.compiled_policy import CompiledPolicy, apply
 from revet.core.message import denial
 from revet.core.model.policy import parse_policy
 from revet.core.workload import read
-from revet.webhook.main import serve
+from revet.operator.main import serve as serve_operator
+from revet.operator.metrics import Metrics as OperatorMetrics
+from revet.webhook.main import serve as serve_webhook
 from revet.webhook.metrics import Metrics
 
 ROOT: Final = Path(__file__).parent.parent
@@ -121,21 +123,30 @@ def test_every_dependency_has_its_reason() -> None:
     assert written == wanted
 
 
-def test_every_flag_of_the_webhook_is_told() -> None:
+@pytest.mark.parametrize(
+    ("page", "serve"), [("webhook", serve_webhook), ("operator", serve_operator)]
+)
+def test_every_flag_is_told(page: str, serve: Callable[..., None]) -> None:
     app = typer.Typer()
     app.command()(serve)
     parameters = typer.main.get_command(app).params
     flags = {flag for each in parameters for flag in each.opts if each.name != "help"}
     flags -= {"--install-completion", "--show-completion"}
-    assert set(_named(_rows(TEXTS["docs/webhook.md"], "Flags"))) == flags
+    assert set(_named(_rows(TEXTS[f"docs/{page}.md"], "Flags"))) == flags
 
 
-def test_every_metric_is_told() -> None:
-    registry: CollectorRegistry = Metrics(lambda: 0.0, lambda: 0.0, dict).registry
+METRICS: Final[dict[str, CollectorRegistry]] = {
+    "webhook": Metrics(lambda: 0.0, lambda: 0.0, dict).registry,
+    "operator": OperatorMetrics().registry,
+}
+
+
+@pytest.mark.parametrize(("page", "registry"), METRICS.items(), ids=METRICS)
+def test_every_metric_is_told(page: str, registry: CollectorRegistry) -> None:
     names = {
         f"{each.name}_total" if each.type == "counter" else each.name for each in registry.collect()
     }
-    assert set(_named(_rows(TEXTS["docs/webhook.md"], "Metrics"))) == names
+    assert set(_named(_rows(TEXTS[f"docs/{page}.md"], "Metrics"))) == names
 
 
 def test_policies_in_the_docs_are_good() -> None:
