@@ -15,7 +15,7 @@ AT_WARN = "/metadata/labels/pod-security.kubernetes.io~1warn"
 
 
 def _namespace(labels: dict[str, str], annotation: str, ours: tuple[str, ...]) -> dict[str, Any]:
-    fields = {"f:metadata": {"f:labels": {f"f:{key}": {} for key in ours}}}
+    fields: dict[str, Any] = {"f:metadata": {"f:labels": {f"f:{key}": {} for key in ours}}}
     return {
         "metadata": {
             "name": "shop",
