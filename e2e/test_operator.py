@@ -152,21 +152,30 @@ def test_pods_that_ran_before_are_counted(running: Release) -> None:
     plane.delete_namespace(name)
 
 
-def test_cleanup_takes_all_of_it_back(running: Release, namespace: str) -> None:
+def _clean_up(release: Release, namespace: str) -> None:
+    revet = str(Path(sys.executable).parent / "revet")
+    command = (revet, "cleanup", "--yes", "--kubeconfig", str(release.plane.kubeconfig))
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert f"put back the Pod Security labels of Namespace {namespace}\n" in done.stdout
+    assert _names(release, "hardeningpolicies") == []
+    assert _has_labels_of_before(release, namespace)
+
+
+def test_cleanup_beside_a_live_operator_ends_the_same(running: Release, namespace: str) -> None:
+    _clean_up(running, namespace)
+    wait_for(lambda: not _names(running, ENTRIES), "rid of its entries")
+
+
+def test_cleanup_takes_all_of_it_back_without_an_operator(running: Release, namespace: str) -> None:
     running.operator.kill()
     try:
-        revet = str(Path(sys.executable).parent / "revet")
-        command = (revet, "cleanup", "--yes", "--kubeconfig", str(running.plane.kubeconfig))
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        assert (done.returncode, done.stderr) == (0, "")
-        assert f"put back the Pod Security labels of Namespace {namespace}\n" in done.stdout
+        _clean_up(running, namespace)
         managed = "--selector=app.kubernetes.io/managed-by=revet"
         kinds = (
             "validatingwebhookconfigurations,mutatingwebhookconfigurations,networkpolicies,"
             "validatingadmissionpolicies,validatingadmissionpolicybindings"
         )
         assert _names(running, kinds, "--all-namespaces", managed) == []
-        assert _names(running, "hardeningpolicies") == []
-        assert _has_labels_of_before(running, namespace)
     finally:
         running.start_operator()

@@ -6,9 +6,10 @@ Security labels on people's namespaces have none, so somebody must put back what
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from typing import Final
 
-from revet.adapters.kube import Kube
+from revet.adapters.kube import Kube, KubeError
 from revet.adapters.objects import Objects
 from revet.core.model.meta import MANAGED_BY, POD_SECURITY_ANNOTATION, Manifest
 from revet.core.restoration import restoration
@@ -21,6 +22,9 @@ _OWN_KINDS: Final = (
     "ValidatingAdmissionPolicy",
     "NetworkPolicy",
 )
+#: What the API server says where an object has changed since it was read.
+_CHANGED: Final = (HTTPStatus.CONFLICT, HTTPStatus.UNPROCESSABLE_ENTITY)
+_MOST_ATTEMPTS: Final = 5
 _SELECTOR: Final = ",".join(f"{key}={value}" for key, value in MANAGED_BY.items())
 
 
@@ -74,8 +78,24 @@ async def remove(kube: Kube, found: Leftovers, say: Callable[[str], None]) -> No
         await objects.delete(manifest)
         say(f"deleted {_name(manifest)}")
     for namespace in found.namespaces:
-        await objects.patch(namespace, restoration(namespace))
+        await _put_back(objects, namespace["metadata"]["name"])
         say(f"put back the Pod Security labels of {_name(namespace)}")
+
+
+async def _put_back(objects: Objects, name: str) -> None:
+    """Put back the labels of a namespace as it stands now: an operator may still do so, too."""
+    for attempt in range(_MOST_ATTEMPTS):
+        namespace = await objects.get("Namespace", name)
+        annotations = (namespace or {}).get("metadata", {}).get("annotations") or {}
+        if namespace is None or POD_SECURITY_ANNOTATION not in annotations:
+            return
+        try:
+            await objects.patch(namespace, restoration(namespace))
+        except KubeError as error:
+            if error.status not in _CHANGED or attempt + 1 == _MOST_ATTEMPTS:
+                raise
+        else:
+            return
 
 
 def _name(manifest: Manifest) -> str:
