@@ -1,1 +1,1 @@
-"""The operator: reconciles policies into objects of the cluster."""
+"""The operator's room; nothing is built in it yet."""
