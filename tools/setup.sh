@@ -29,7 +29,9 @@ python=${2:-$(find_python)}
 
 echo "setting up $venv with $("$python" --version) ..." >&2
 # A venv that works is brought up to date: it may be in use, and most of it stays as it is.
-"$venv/bin/python" -c 'import pip' 2>/dev/null || "$python" -m venv --clear "$venv"
+describe() { "$1" -c 'import ensurepip, sys; print(sys.version)' 2>/dev/null || echo "none"; }
+[ "$(describe "$venv/bin/python")" = "$(describe "$python")" ] && "$venv/bin/python" -c 'import pip' 2>/dev/null ||
+  "$python" -m venv --clear "$venv"
 "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements.lock
 "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 touch "$venv/.ready"

@@ -9,7 +9,7 @@ from pathlib import Path
 from e2e.cluster.build import build_tools
 from e2e.cluster.controlplane import ControlPlane
 from e2e.cluster.process import ClusterError
-from e2e.cluster.toolchain import ToolchainError
+from e2e.cluster.toolchain import ROOT, ToolchainError
 from e2e.cluster.watchdog import stop_recorded
 
 
@@ -51,7 +51,7 @@ def _up() -> None:
     print(f"export KUBECONFIG={plane.kubeconfig}")
     print(f'export PATH="{plane.tools.kubectl.parent}:{plane.tools.helm.parent}:$PATH"')
     print(f"# logs: {plane.folder / 'logs'}")
-    print(f"# stop it: {sys.executable} -m e2e.cluster down {plane.folder}")
+    print(f"# stop it: cd {ROOT} && {sys.executable} -m e2e.cluster down {plane.folder}")
 
 
 def _down(folder: Path) -> None:

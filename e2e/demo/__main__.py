@@ -1,12 +1,11 @@
 """`python -m e2e.demo [--keep]`: boots a control plane and tells the story on it."""
 
 import argparse
-import shutil
 import sys
 
 from e2e.cluster.controlplane import ControlPlane
 from e2e.cluster.process import ClusterError
-from e2e.cluster.toolchain import ToolchainError
+from e2e.cluster.toolchain import ROOT, ToolchainError
 from e2e.crd import install_crd
 from e2e.demo.stage import Stage, StoryError
 from e2e.demo.story import tell
@@ -57,7 +56,7 @@ def _end(plane: ControlPlane, webhook: Webhook, *, keep: bool) -> None:
     print(f"  export KUBECONFIG={plane.kubeconfig}")
     print(f'  export PATH="{plane.tools.kubectl.parent}:$PATH"')
     print(f"  logs: {plane.folder / 'logs'}")
-    print(f"  stop it: {shutil.which(sys.executable)} -m e2e.cluster down {plane.folder}")
+    print(f"  stop it: cd {ROOT} && {sys.executable} -m e2e.cluster down {plane.folder}")
 
 
 if __name__ == "__main__":

@@ -62,7 +62,7 @@ def _annotations(stage: Stage) -> Iterator[tuple[str, list[dict[str, str]]]]:
 def _warn(stage: Stage) -> None:
     stage.chapter("Under Warn whoever applies it is told")
     stage.apply_policies("policy-warn.yaml")
-    stage.read("delete", "deployment", "legacy", f"--namespace={_PROD}")
+    stage.kubectl("delete", "deployment", "legacy", f"--namespace={_PROD}")
     admitted, said = stage.apply("bad-deployment.yaml", _PROD)
     stage.expect(admitted and "Warning: host-namespaces" in said, "admitted, with warnings")
 
@@ -70,7 +70,7 @@ def _warn(stage: Stage) -> None:
 def _enforce(stage: Stage) -> None:
     stage.chapter("Under Enforce it is refused, and the message says how to fix it")
     stage.apply_policies("policy-enforce.yaml")
-    stage.read("delete", "deployment", "legacy", f"--namespace={_PROD}")
+    stage.kubectl("delete", "deployment", "legacy", f"--namespace={_PROD}")
     admitted, said = stage.apply("bad-deployment.yaml", _PROD)
     stage.expect(not admitted and "(Forbidden)" in said, "the Deployment is refused")
     stage.expect("fix: hostNetwork: false" in said, "the message says how to fix it")
@@ -159,7 +159,8 @@ def _outage(stage: Stage) -> None:
     stage.expect(done, "labels can be set")
     patch = '{"status":{"phase":"Succeeded"}}'
     pod = _job_pod(stage)
-    stage.kubectl("patch", "pod", pod, "--subresource=status", f"--patch={patch}", place)
+    done, _ = stage.kubectl("patch", "pod", pod, "--subresource=status", f"--patch={patch}", place)
+    stage.expect(done, "a pod's status can be written,")
     done, _ = stage.kubectl("wait", "--for=condition=complete", "job/report", place)
     stage.expect(done, "the Job completes")
     done, _ = stage.kubectl("delete", "pod/plain", "job/report", place)

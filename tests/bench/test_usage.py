@@ -16,7 +16,7 @@ _FORK = f"import subprocess, sys\nsubprocess.run([sys.executable, '-c', {_BURN +
 def test_counts_a_process_and_its_children() -> None:
     for program in (_BURN + _REST, _FORK):
         argv = [sys.executable, "-c", program]
-        with subprocess.Popen(argv, stdin=PIPE, stdout=PIPE) as child:  # noqa: S603 - our own
+        with subprocess.Popen(argv, stdin=PIPE, stdout=PIPE) as child:
             assert child.stdout is not None
             assert child.stdout.readline() == b"burnt\n"
             usage = read_usage(child.pid)
@@ -41,7 +41,7 @@ def test_a_meter_says_what_was_added() -> None:
 
 def test_what_others_burn_is_interference_and_what_we_run_is_not() -> None:
     argv = [sys.executable, "-c", _BURN + _REST]
-    with subprocess.Popen(argv, stdin=PIPE, stdout=PIPE) as other:  # noqa: S603 - our own
+    with subprocess.Popen(argv, stdin=PIPE, stdout=PIPE) as other:
         started = time.monotonic()
         known = Interference(lambda: read_usage(other.pid).cpu_s)
         unknown = Interference(lambda: 0.0)

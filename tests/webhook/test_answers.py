@@ -81,15 +81,25 @@ async def test_a_dry_run_gets_the_same_answer_and_leaves_no_trace(webhook: Harne
     owned = pod()
     owner = {"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "web", "uid": "r-1"}
     owned["metadata"]["ownerReferences"] = [owner | {"controller": True}]
-    dry = await webhook.ask(PATH, owned, dryRun=True)
+    by = {"userInfo": {"username": "system:serviceaccount:kube-system:replicaset-controller"}}
+    dry = await webhook.ask(PATH, owned, dryRun=True, **by)
     assert webhook.count("revet_findings_total", **_labels("run-as-non-root")) == 0
     assert webhook.notices.all == []
-    assert await webhook.ask(PATH, owned) == dry
+    assert await webhook.ask(PATH, owned, **by) == dry
     assert webhook.count("revet_findings_total", **_labels("run-as-non-root")) == 1
     [notice] = webhook.notices.all
     assert (notice.namespace, notice.reason) == ("shop", "DeniedByPolicy")
     assert (notice.about.kind, notice.about.name, notice.about.uid) == ("ReplicaSet", "web", "r-1")
     assert "4 findings, policy strict" in notice.note
+
+
+async def test_who_only_says_that_a_controller_owns_it_sends_no_event(webhook: Harness) -> None:
+    webhook.know(STRICT)
+    forged = pod()
+    owner = {"apiVersion": "v1", "kind": "Node", "name": "node-1", "uid": "n-1"}
+    forged["metadata"]["ownerReferences"] = [owner | {"controller": True}]
+    assert (await webhook.ask(PATH, forged))["allowed"] is False
+    assert webhook.notices.all == []
 
 
 def _labels(control: str) -> dict[str, str]:

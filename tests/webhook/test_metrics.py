@@ -109,7 +109,9 @@ async def test_each_decision_is_a_line_of_json(webhook: Harness) -> None:
         "name": "bad",
         "dryRun": False,
         "verdict": "denied",
-        "findings": [{"policy": "strict", "control": "host-namespaces", "mode": "Enforce"}],
+        "findings": [
+            {"policy": "strict", "control": "host-namespaces", "mode": "Enforce", "count": 1}
+        ],
     }
 
 

@@ -198,16 +198,36 @@ async def test_of_a_key_given_twice_the_last_counts(webhook: Harness) -> None:
         assert (await webhook.post(PATH, body)).response["allowed"] is allowed
 
 
-async def test_ten_thousand_containers_are_judged(webhook: Harness) -> None:
-    crowd = pod("crowd", *(container(f"c{number}") for number in range(10_000)))
+async def test_as_many_containers_as_are_judged_make_one_short_line(webhook: Harness) -> None:
+    crowd = pod("crowd", *(container(f"c{number}") for number in range(500)))
     response = await webhook.ask(PATH, crowd)
-    assert response["allowed"] is False
-    text = messages(response)
-    assert text.startswith("\nPod shop/crowd: 40000 findings, policy strict (restricted)")
-    assert "and 39950 more" in text
-    assert len(text) < 20_000
+    assert messages(response).startswith("\nPod shop/crowd: 2000 findings, policy strict")
+    assert "and 1950 more" in messages(response)
+    [line] = webhook.lines("decision")
+    assert {each["count"] for each in line["findings"]} == {500}
     patched = await webhook.ask(PATH.replace("validate", "mutate"), crowd)
-    assert patched["allowed"] is True
+    assert patched["auditAnnotations"]["patched"].endswith("more")
+
+
+@pytest.mark.parametrize("target", ["//[", "//[x]/", "/validate", "/validate/a/b", "/nowhere/a"])
+async def test_another_path_is_not_found(webhook: Harness, target: str) -> None:
+    assert (await webhook.post(target, b"{}")).status == 404
+
+
+async def test_a_name_in_a_text_that_tells_of_a_fault_steers_no_terminal(webhook: Harness) -> None:
+    path = PATH.rpartition("/")[0] + "/0123456789ab?timeout=1s"
+    response = await webhook.ask(path, pod("x\nAllowed: everything \x1b[31m"))
+    assert messages(response).isprintable()
+
+
+async def test_ten_thousand_containers_hold_nobody_up(webhook: Harness) -> None:
+    crowd = pod("crowd", *(container(f"c{number}") for number in range(10_000)))
+    for path in (PATH, PATH.replace("validate", "mutate")):
+        response = await webhook.ask(path, crowd)
+        assert response["allowed"] is False
+        assert "10000 containers, must be 500 at most" in messages(response)
+    watched = await webhook.ask(PATH.replace("validate", "audit"), crowd)
+    assert watched["allowed"] is True
     await _lives_on(webhook)
 
 

@@ -3,7 +3,7 @@
 import asyncio
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, Protocol
 
 from revet.adapters.kube import Kube, KubeError
@@ -13,6 +13,7 @@ _MOST_WAITING: Final = 256
 _MOST_REMEMBERED: Final = 4096
 _AGAIN_AFTER_S: Final = 300.0
 _PAUSE_S: Final = 0.2  # anybody who reaches the webhook's port can cause Events: five a second
+_LONGEST_FIELD: Final = 253
 _LONGEST_NOTE: Final = 1024  # the API's own limit
 
 
@@ -51,22 +52,28 @@ class EventRecorder:
         self._clock = clock
         self._complain = complain
         self._queue: asyncio.Queue[Notice] = asyncio.Queue(_MOST_WAITING)
-        self._sent: OrderedDict[Notice, float] = OrderedDict()
+        #: By a digest: whole notices, thousands of them, would be a way to fill our memory.
+        self._sent: OrderedDict[int, float] = OrderedDict()
 
     def record(self, notice: Notice) -> None:
         """Queue an Event, unless it was sent lately or too many wait already."""
+        about = notice.about
+        fields = (about.api_version, about.kind, about.name, about.uid)
+        if any(len(each) > _LONGEST_FIELD for each in fields):
+            return  # no object that there is
         now = self._clock()
-        last = self._sent.get(notice)
-        if last is not None and now - last < _AGAIN_AFTER_S:
+        digest = hash(replace(notice, note=notice.note[:_LONGEST_NOTE]))
+        if now - self._sent.get(digest, -_AGAIN_AFTER_S) < _AGAIN_AFTER_S:
             return
-        self._sent[notice] = now
-        self._sent.move_to_end(notice)
-        if len(self._sent) > _MOST_REMEMBERED:
-            self._sent.popitem(last=False)
         try:
-            self._queue.put_nowait(notice)
+            self._queue.put_nowait(replace(notice, note=notice.note[:_LONGEST_NOTE]))
         except asyncio.QueueFull:
             self._complain(f"too many Events wait, one is lost: {notice.reason}")
+            return
+        self._sent[digest] = now
+        self._sent.move_to_end(digest)
+        if len(self._sent) > _MOST_REMEMBERED:
+            self._sent.popitem(last=False)
 
     async def run(self) -> None:
         """Send what is queued, until cancelled."""
@@ -95,7 +102,7 @@ class EventRecorder:
             },
             "type": "Warning",
             "reason": notice.reason,
-            "message": notice.note[:_LONGEST_NOTE],
+            "message": notice.note,
             "source": {"component": self._component},
             "firstTimestamp": now,
             "lastTimestamp": now,

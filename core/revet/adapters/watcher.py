@@ -11,7 +11,7 @@ import msgspec
 from revet.adapters.kube import Collection, Kube, KubeError, WatchEvent
 
 _BACKOFF_S: Final = (0.2, 0.5, 1.0, 2.0, 5.0)
-#: Bookmarks come about once a minute; three in two minutes may be late, not all.
+#: Bookmarks come about once a minute; one that is half a minute late means a broken connection.
 _SILENCE_S: Final = 90.0
 
 

@@ -96,6 +96,10 @@ class Applied:
     pods_counted_by: str | None
     templates_counted_by: str | None
 
+    def counted_by(self, *, is_pod: bool) -> str | None:
+        """Return the path of the entry that counts a Pod's, or a template's, findings."""
+        return self.pods_counted_by if is_pod else self.templates_counted_by
+
 
 def apply(
     policies: Iterable[CompiledPolicy],

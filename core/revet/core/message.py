@@ -27,10 +27,10 @@ def denial(subject: Subject, namespace: str, decision: Decision) -> str:
         finding = group[0].finding
         suffix = f" ({', '.join(_names(group))})" if len(policies) > 1 else ""
         where = place(subject.prefix, finding.pointer, finding.container)
-        text = _plain(f"{where}: {finding.message}")
+        text = plain(f"{where}: {finding.message}")
         lines.append(f"  {finding.control:<{width}}  {text}{suffix}")
         if finding.fix is not None:
-            lines.append(f"  {'':<{width}}  fix: {_plain(finding.fix.hint)}")
+            lines.append(f"  {'':<{width}}  fix: {plain(finding.fix.hint)}")
     if len(groups) > _MOST_FINDINGS:
         lines.append(f"  and {len(groups) - _MOST_FINDINGS} more")
     lines.append(f"Why, and how to fix it: revet explain {' '.join(ids)}")
@@ -66,7 +66,7 @@ def title(subject: Subject, namespace: str) -> str:
     """Return `Deployment prod/web`; a name that is still to be generated ends in a star."""
     metadata = subject.metadata
     name = metadata.name or (metadata.generate_name or "") + "*"
-    return _plain(f"{subject.kind} {namespace}/{name}")
+    return plain(f"{subject.kind} {namespace}/{name}")
 
 
 def place(prefix: str, pointer: str, container: str | None) -> str:
@@ -119,7 +119,7 @@ def _count(number: int) -> str:
 def _warning(subject: Subject, group: list[Verdict]) -> str:
     finding = group[0].finding
     where = place(subject.prefix, finding.pointer, finding.container)
-    text = _plain(f"{finding.control} ({', '.join(_names(group))}): {where}: {finding.message}")
+    text = plain(f"{finding.control} ({', '.join(_names(group))}): {where}: {finding.message}")
     return _cut(text, _WARNING_LENGTH)
 
 
@@ -127,7 +127,7 @@ def _cut(text: str, length: int) -> str:
     return text if len(text) <= length else f"{text[: length - 1]}…"
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
     """Keep values that people chose from steering terminals, making lines, and from flooding."""
     text = _cut(text, _TEXT_LENGTH)
     if text.isprintable():

@@ -63,6 +63,10 @@ class Subject:
         return Pod(self.template)
 
 
+#: More than any pod that runs has; a node's limits are far below.
+MOST_CONTAINERS: Final = 500
+MOST_VOLUMES: Final = 2000
+
 _NO_METADATA: Final = ObjectMeta()
 _NO_TEMPLATE: Final = PodTemplateSpec()
 
@@ -133,6 +137,25 @@ def read(group: str, kind: str, data: bytes | msgspec.Raw) -> Subject:
         kinds = ", ".join(sorted(name for _, name in _READERS))
         raise ManifestError(f"{group or 'core'}/{kind} holds no pod, must be one of {kinds}")
     try:
-        return reader(data, kind)
+        subject = reader(data, kind)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
         raise ManifestError(f"{kind}: {error}") from error
+    _refuse_absurd(subject)
+    return subject
+
+
+def _refuse_absurd(subject: Subject) -> None:
+    """Keep one small manifest from holding up everybody's: `[{},{},...]` grows a hundredfold."""
+    spec = subject.template.spec
+    if spec is None:
+        return
+    containers = sum(
+        len(each or ())
+        for each in (spec.init_containers, spec.containers, spec.ephemeral_containers)
+    )
+    for number, most, noun in (
+        (containers, MOST_CONTAINERS, "containers"),
+        (len(spec.volumes or ()), MOST_VOLUMES, "volumes"),
+    ):
+        if number > most:
+            raise ManifestError(f"{subject.kind}: {number} {noun}, must be {most} at most")

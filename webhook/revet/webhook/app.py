@@ -7,7 +7,7 @@ AdmissionReview must cost little.
 import asyncio
 from functools import lru_cache
 from typing import Final, NamedTuple
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs
 
 from aiohttp import StreamReader, web
 from aiohttp.abc import AbstractStreamWriter
@@ -24,6 +24,10 @@ MAX_BODY_BYTES: Final = 8 * 1024 * 1024
 #: We answer that long before the API server gives up on us.
 MARGIN_S: Final = 1.5
 
+#: What a review of nearly every object is below, and how many larger ones are read at once.
+_SMALL_BODY_BYTES: Final = 256 * 1024
+_MOST_LARGE: Final = 8
+
 _JSON: Final = "application/json"
 _DOORS: Final = {door.value: door for door in Door}
 
@@ -37,6 +41,7 @@ class Doors:
         self._metrics = metrics
         #: Whether no more should come: each answer then asks the caller to connect anew.
         self.draining = False
+        self._large = asyncio.Semaphore(_MOST_LARGE)
 
     def server(self) -> web.Server:
         """Make the server that these doors are in."""
@@ -59,7 +64,9 @@ class Doors:
                 return web.Response(status=405, text="only POST", headers={"Allow": "POST"})
             if request.content_type != _JSON:
                 raise ReviewError(f"content type {request.content_type!r} must be {_JSON}")
-            question = parse(await request.read())
+            question = parse(await self._read(request, call.timeout_s))
+        except TimeoutError:
+            return web.Response(status=408, text="the review did not arrive in time")
         except _NotServedError as error:
             return web.Response(status=404, text=str(error))
         except ReviewError as error:
@@ -69,6 +76,14 @@ class Doors:
         deadline = arrived + max(call.timeout_s - MARGIN_S, 0)
         answer = await self._reviewer.answer(call.door, call.key, question, deadline)
         return web.Response(body=render(answer), content_type=_JSON)
+
+    async def _read(self, request: web.BaseRequest, timeout_s: float) -> bytes:
+        """Read the body; who sends slowly, or many large ones at once, must not fill our memory."""
+        async with asyncio.timeout(timeout_s):
+            if (request.content_length or MAX_BODY_BYTES) <= _SMALL_BODY_BYTES:
+                return await request.read()
+            async with self._large:
+                return await request.read()
 
 
 class _NotServedError(Exception):
@@ -85,14 +100,14 @@ class _Call(NamedTuple):
 
 @lru_cache(maxsize=1024)  # the API server calls a few targets over and over
 def _read_target(target: str) -> _Call:
-    parts = urlsplit(target)
-    name, _, key = parts.path.removeprefix("/").partition("/")
+    path, _, query = target.partition("?")
+    name, _, key = path.removeprefix("/").partition("/")
     door = _DOORS.get(name)
     if door is None or not key or "/" in key:
         doors = ", ".join(f"/{each}/HASH" for each in _DOORS)
-        raise _NotServedError(f"{parts.path!r} is not served, only {doors}")
+        raise _NotServedError(f"{path!r} is not served, only {doors}")
     most_s = FAIL_TIMEOUT_S if door.may_refuse else IGNORE_TIMEOUT_S
-    asked = parse_qs(parts.query, keep_blank_values=True).get("timeout", [None])[0]
+    asked = parse_qs(query, keep_blank_values=True).get("timeout", [None])[0]
     return _Call(door, key, min(parse_timeout(asked, most_s), most_s))
 
 

@@ -66,15 +66,7 @@ class Webhook:
 
     async def serve(self, stop: asyncio.Event) -> None:
         """Serve until `stop` is set, then drain."""
-        async with AsyncExitStack() as stack, asyncio.TaskGroup() as tasks:
-            background = [
-                tasks.create_task(work)
-                for work in (
-                    *(watcher.run() for watcher in self._watchers),
-                    self._events.run(),
-                    self._certificate.follow(),
-                )
-            ]
+        async with AsyncExitStack() as stack:
             health = web.AppRunner(
                 health_app(self.metrics.expose, self.unready),
                 access_log=None,
@@ -84,13 +76,22 @@ class Webhook:
             doors = web.ServerRunner(self._doors.server(), shutdown_timeout=_SHUTDOWN_S)
             tls = self._certificate.context
             await self._listen(stack, doors, self._settings.listen, "admission", tls)
-            await stop.wait()
-            self._doors.draining = True
-            self._log.write("draining", seconds=self._settings.drain_s)
-            await asyncio.sleep(self._settings.drain_s)
-            await stack.aclose()
-            for task in background:
-                task.cancel()
+            async with asyncio.TaskGroup() as tasks:
+                background = [
+                    tasks.create_task(work)
+                    for work in (
+                        *(watcher.run() for watcher in self._watchers),
+                        self._events.run(),
+                        self._certificate.follow(),
+                    )
+                ]
+                await stop.wait()
+                self._doors.draining = True
+                self._log.write("draining", seconds=self._settings.drain_s)
+                await asyncio.sleep(self._settings.drain_s)
+                await stack.aclose()
+                for task in background:
+                    task.cancel()
 
     async def _listen(
         self,
@@ -105,7 +106,11 @@ class Webhook:
         site = web.TCPSite(
             runner, address.host or None, address.port, ssl_context=tls, backlog=_BACKLOG
         )
-        await site.start()
+        try:
+            await site.start()
+        except OSError as error:
+            flag = "--health" if tls is None else "--listen"
+            raise SettingsError(f"{flag} {address.host}:{address.port}: {error}") from error
         for host, port, *_ in runner.addresses:
             self._log.write("listening", server=name, host=host, port=port)
 

@@ -53,7 +53,8 @@ class Metrics:
         )
         duration = Histogram(
             "revet_admission_review_duration_seconds",
-            "Time from a review's last byte to its answer, by the entry's door.",
+            "Time from when a review has been read to when its answer is decided, by the "
+            "entry's door.",
             ("door",),
             buckets=_BUCKETS_S,
             registry=self.registry,

@@ -1,8 +1,10 @@
 """From a review to its answer: look up the policies, judge or patch, count, log."""
 
+from collections import Counter
 from collections.abc import Callable
 from enum import Enum
 from traceback import format_exception
+from typing import Final
 
 import msgspec
 
@@ -10,14 +12,17 @@ from revet.adapters.events import Notice, Recorder
 from revet.adapters.log import Log
 from revet.core.admission import Request, judge, patch
 from revet.core.compiled_policy import Applied
-from revet.core.decide import Decision, Verdict
+from revet.core.decide import Decision
 from revet.core.errors import ManifestError
-from revet.core.message import audit, denial, warnings
+from revet.core.message import audit, denial, plain, warnings
 from revet.core.model.policy import GROUP
 from revet.core.workload import holds_pod
 from revet.webhook.metrics import Metrics
 from revet.webhook.policies import Knowledge
 from revet.webhook.review import AdmissionRequest, Answer, Status, patched
+
+_MOST_PATHS: Final = 50
+_CONTROLLERS: Final = ("system:serviceaccount:kube-system:", "system:kube-controller-manager")
 
 
 class Door(Enum):
@@ -103,8 +108,10 @@ class Reviewer:
         operations = patch(parsed, applied)
         if not operations:
             return Answer(request.uid, allowed=True), "allowed", Decision()
-        paths = ",".join(operation["path"] for operation in operations)
-        return patched(request.uid, operations, {"patched": paths}), "patched", Decision()
+        paths = [operation["path"] for operation in operations[:_MOST_PATHS]]
+        if len(operations) > _MOST_PATHS:
+            paths.append(f"and {len(operations) - _MOST_PATHS} more")
+        return patched(request.uid, operations, {"patched": ",".join(paths)}), "patched", Decision()
 
     def _decided(
         self, door: Door, request: AdmissionRequest, parsed: Request, decision: Decision
@@ -129,7 +136,8 @@ class Reviewer:
     def _tell_owner(self, request: AdmissionRequest, parsed: Request, decision: Decision) -> None:
         """Tell the owner of a denied Pod: whoever looks at a ReplicaSet that makes none."""
         owner = parsed.subject.metadata.controller
-        if owner is not None:
+        # Anybody may write an ownerReference; only the cluster's own controllers are taken at it.
+        if owner is not None and request.user_info.username.startswith(_CONTROLLERS):
             note = denial(parsed.subject, request.namespace, decision)
             self._events.record(Notice(request.namespace, owner, "DeniedByPolicy", note))
 
@@ -157,6 +165,7 @@ class Reviewer:
         return self._unjudged(door, request, text, "error")
 
     def _unjudged(self, door: Door, request: AdmissionRequest, text: str, reason: str) -> Answer:
+        text = plain(text)
         if door.may_refuse:
             self._metrics.fail_closed.labels(reason).inc()
             return Answer(request.uid, allowed=False, status=Status(text))
@@ -166,12 +175,13 @@ class Reviewer:
 
     def _count(self, path: str, parsed: Request, decision: Decision) -> None:
         is_pod = parsed.subject.is_pod
-        for verdict in decision.verdicts:
-            applied = verdict.applied
-            if path == (applied.pods_counted_by if is_pod else applied.templates_counted_by):
-                mode = verdict.mode.value
-                name = applied.policy.name
-                self._metrics.findings.labels(name, verdict.finding.control, mode).inc()
+        counted = (
+            (verdict.applied.policy.name, verdict.finding.control, verdict.mode.value)
+            for verdict in decision.verdicts
+            if path == verdict.applied.counted_by(is_pod=is_pod)
+        )
+        for labels, number in Counter(counted).items():
+            self._metrics.findings.labels(*labels).inc(number)
 
     def _log_decision(
         self,
@@ -193,7 +203,7 @@ class Reviewer:
             dry_run=bool(request.dry_run),
             verdict=verdict,
             ms=round(elapsed_s * 1000, 3),
-            findings=[_line(each) for each in decision.verdicts],
+            findings=_lines(decision) if decision.verdicts else [],
         )
         self._log.write_line(line)
 
@@ -202,6 +212,7 @@ class _FindingLine(msgspec.Struct, gc=False):
     policy: str
     control: str
     mode: str
+    count: int
 
 
 class _DecisionLine(msgspec.Struct, gc=False, kw_only=True, rename="camel"):
@@ -222,6 +233,10 @@ class _DecisionLine(msgspec.Struct, gc=False, kw_only=True, rename="camel"):
     findings: list[_FindingLine]
 
 
-def _line(verdict: Verdict) -> _FindingLine:
-    applied, finding = verdict.applied, verdict.finding
-    return _FindingLine(applied.policy.name, finding.control, verdict.mode.value)
+def _lines(decision: Decision) -> list[_FindingLine]:
+    """Fold the findings: a line must not grow with the number of containers."""
+    folded = Counter(
+        (each.applied.policy.name, each.finding.control, each.mode.value)
+        for each in decision.verdicts
+    )
+    return [_FindingLine(*labels, number) for labels, number in folded.items()]

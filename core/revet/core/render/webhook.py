@@ -22,10 +22,10 @@ NAME: Final = "revet"
 FAIL_TIMEOUT_S: Final = 5
 IGNORE_TIMEOUT_S: Final = 2
 
-# Lets through the updates that leave the pod spec or template as it was, so that scaling down, Job
-# completion, labels and deletes work while we are dead. `has` is needed: an expression error under
-# Fail is a refusal, even while we are alive.
-UNCHANGED: Final = (
+# Whether an update changes the pod spec or template. All others pass by us, so that scaling down,
+# Job completion, labels and deletes work while we are dead. An expression error under Fail is a
+# refusal, even while we are alive: hence the first parts, should somebody widen the rules by hand.
+CHANGES_THE_POD: Final = (
     "!(request.kind.kind in ['Pod','ReplicationController','ReplicaSet','Deployment','StatefulSet',"
     "'DaemonSet','Job','CronJob','PodTemplate']) || request.operation != 'UPDATE' || "
     "has(request.subResource) && request.subResource != '' || "
@@ -133,7 +133,7 @@ def _validating(entry: Entry, backend: Backend, system: frozenset[str]) -> list[
     if entry.pods:
         # A pod is seldom changed so, and all that may change there is judged.
         new.append(_rule("", _POD_PARTS, "UPDATE"))
-    changes = [{"name": "changes-the-pod", "expression": UNCHANGED}]
+    changes = [{"name": "changes-the-pod", "expression": CHANGES_THE_POD}]
     manifests = (
         _call(entry, f"{name}-{entry.hash}", new, [], backend),
         _call(entry, f"{name}-update-{entry.hash}", updates, changes, backend),
