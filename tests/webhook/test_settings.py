@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from e2e.cluster.certificates import Authority
-from revet.webhook.settings import Address, SettingsError
+from revet.adapters.address import Address, SettingsError
 
 _KUBECONFIG = """\
 {apiVersion: v1, kind: Config, current-context: a, clusters: [{name: a, cluster:
