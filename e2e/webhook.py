@@ -4,7 +4,6 @@ import http.client
 import json
 import os
 import signal
-import socket
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -12,7 +11,7 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 from e2e.cluster.controlplane import ControlPlane
-from e2e.cluster.process import Process
+from e2e.cluster.process import Process, free_port
 from revet.core.compiled_policy import CompiledPolicy
 from revet.core.model.policy import parse_policy
 from revet.core.render.webhook import NAME, Backend, webhook_configurations
@@ -171,11 +170,3 @@ def policy(name: str, labels: Mapping[str, str], **spec: object) -> dict[str, An
             **spec,
         },
     }
-
-
-def free_port() -> int:
-    """Find a port of loopback that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
