@@ -1,7 +1,6 @@
 """Starts the servers that are measured, all in one folder, which a watchdog clears if we die."""
 
 import http.client
-import socket
 import ssl
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -11,7 +10,7 @@ from pathlib import Path
 
 from bench.usage import Usage, read_usage
 from e2e.cluster.controlplane import ControlPlane
-from e2e.cluster.process import Process
+from e2e.cluster.process import Process, free_port
 from e2e.cluster.toolchain import build_go
 
 REFERENCE = Path(__file__).parent / "reference"
@@ -99,14 +98,6 @@ def run_server(
         yield process
     finally:
         process.stop()
-
-
-def free_port() -> int:
-    """Find a port of loopback that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def _speaks_tls(site: Site, port: int) -> bool:

@@ -4,14 +4,13 @@ import http.client
 import json
 import os
 import signal
-import socket
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from e2e.cluster.controlplane import ControlPlane
-from e2e.cluster.process import Process
+from e2e.cluster.process import Process, free_port
 
 
 class Program:
@@ -87,11 +86,3 @@ class Program:
         """Read all lines that it has logged."""
         lines = self._process.log.read_text().splitlines()
         return [json.loads(line) for line in lines if line.startswith("{")]
-
-
-def free_port() -> int:
-    """Find a port of loopback that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

@@ -8,7 +8,8 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 from e2e.cluster.controlplane import ControlPlane
-from e2e.program import Program, free_port
+from e2e.cluster.process import free_port
+from e2e.program import Program
 from revet.core.compiled_policy import CompiledPolicy
 from revet.core.model.policy import parse_policy
 from revet.core.render.webhook import NAME, Backend, webhook_configurations

@@ -3,7 +3,6 @@
 import base64
 import http.client
 import shutil
-import socket
 import ssl
 import subprocess
 import sys
@@ -19,7 +18,7 @@ from e2e.cluster import flags, watchdog
 from e2e.cluster.build import Tools, build_tools
 from e2e.cluster.certificates import Authority, Credential, make_key_pair
 from e2e.cluster.kubectl import Kubectl, Manifests
-from e2e.cluster.process import PortTakenError, Process, ProcessError
+from e2e.cluster.process import PortTakenError, Process, ProcessError, free_port
 
 _ATTEMPTS = 3
 
@@ -46,7 +45,7 @@ class ControlPlane:
         self.ca_pem = self.authority.ca_pem
         self.kubeconfig = self.folder / "kubeconfig"
         self.audit_log = self.folder / "logs" / "audit.log"
-        self.port = port or _free_port()
+        self.port = port or free_port()
         self._apiserver_flags = tuple(apiserver_flags)
         self._etcd = Process("etcd", self.folder)
         self._apiserver = Process("kube-apiserver", self.folder)
@@ -189,7 +188,7 @@ class ControlPlane:
             except PortTakenError:
                 if attempt == _ATTEMPTS:
                     raise
-                self.port = _free_port()
+                self.port = free_port()
         self.kubeconfig.write_text(self._render_kubeconfig(self._admin))
         controllers = self.authority.issue_client("system:kube-controller-manager")
         (self.pki / "controllers.kubeconfig").write_text(self._render_kubeconfig(controllers))
@@ -221,13 +220,6 @@ class ControlPlane:
         if self._watchdog is not None:
             self._watchdog.communicate(watchdog.LEAVE)
             self._watchdog = None
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def _base64(data: bytes) -> str:

@@ -1,6 +1,7 @@
 """One program of the control plane: its log, its pid file, and how it is waited for and stopped."""
 
 import os
+import socket
 import subprocess
 import time
 from collections.abc import Callable, Sequence
@@ -99,3 +100,11 @@ class Process:
     def _tail(self) -> str:
         lines = self._read_log().splitlines()[-_TAIL_LINES:]
         return f"its log {self.log} ends with:\n" + "\n".join(f"  {line}" for line in lines)
+
+
+def free_port() -> int:
+    """Find a port of loopback that nobody listens on now; it may be taken before it is used."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port

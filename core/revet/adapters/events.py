@@ -62,11 +62,12 @@ class EventRecorder:
         if any(len(each) > _LONGEST_FIELD for each in fields):
             return  # no object that there is
         now = self._clock()
-        digest = hash(replace(notice, note=notice.note[:_LONGEST_NOTE]))
+        notice = replace(notice, note=notice.note[:_LONGEST_NOTE])
+        digest = hash(notice)
         if now - self._sent.get(digest, -_AGAIN_AFTER_S) < _AGAIN_AFTER_S:
             return
         try:
-            self._queue.put_nowait(replace(notice, note=notice.note[:_LONGEST_NOTE]))
+            self._queue.put_nowait(notice)
         except asyncio.QueueFull:
             self._complain(f"too many Events wait, one is lost: {notice.reason}")
             return

@@ -39,7 +39,6 @@ class AdmissionRequest(msgspec.Struct, frozen=True, gc=False, rename="camel"):
     uid: str
     kind: GroupKind
     operation: str
-    sub_resource: str = ""
     name: str = ""
     namespace: str = ""
     user_info: UserInfo = UserInfo()
