@@ -4,9 +4,9 @@ import re
 
 import pytest
 
-from revet.core.check import Check, Default, Level
+from revet.core.check import AdjustableRevision, Check, Default, Level, Revision
 from revet.core.checks import ALL, BY_ID
-from revet.core.engine import select_level, select_profile
+from revet.core.engine import Change, select_level, select_profile
 from revet.core.model.catalog import CONTROLS, PATCHABLE
 from revet.core.model.mode import Mode
 from revet.core.model.pod import Pod, PodTemplateSpec
@@ -72,6 +72,10 @@ def test_ids_are_unique_kebab_case_and_the_models() -> None:
     assert tuple(check.id for check in ALL if check.patchable) == PATCHABLE
 
 
+def _rule(revision: Revision | AdjustableRevision) -> object:
+    return revision.run if isinstance(revision, Revision) else revision.judge
+
+
 @pytest.mark.parametrize("check", ALL, ids=lambda check: check.id)
 def test_a_check_keeps_the_rules(check: Check) -> None:
     versions = [revision.since for revision in check.revisions]
@@ -79,7 +83,7 @@ def test_a_check_keeps_the_rules(check: Check) -> None:
     assert versions
     assert all(KubeVersion(1, 0) <= version <= LATEST for version in versions)
     # A revision that changes nothing would be a slip.
-    assert len({revision.run for revision in check.revisions}) == len(versions)
+    assert len({_rule(revision) for revision in check.revisions}) == len(versions)
     assert check.overrides == OVERRIDES.get(check.id, ())
     assert not check.overrides or check.level is Level.RESTRICTED
     assert all(BY_ID[each].level is Level.BASELINE for each in check.overrides)
@@ -95,8 +99,8 @@ def test_a_check_keeps_the_rules(check: Check) -> None:
 def test_the_newest_revision_not_above_the_version_is_run(check: Check) -> None:
     for minor in range(LATEST.minor + 1):
         version = KubeVersion(1, minor)
-        expected = [each.run for each in check.revisions if each.since <= version][-1:]
-        assert [run for run in [check.revision(version)] if run is not None] == expected
+        expected = [each for each in check.revisions if each.since <= version][-1:]
+        assert [each for each in [check.revision(version)] if each is not None] == expected
 
 
 @pytest.mark.parametrize("check", ALL, ids=lambda check: check.id)
@@ -131,7 +135,8 @@ Changes = dict[str, tuple[Mode | None, bool | None]]
 
 
 def _modes(profile: str, changes: Changes, version: KubeVersion = LATEST) -> dict[str, Mode]:
-    return {check.id: check.mode for check in select_profile(ALL, profile, version, changes)}
+    made = {key: Change(*change) for key, change in changes.items()}
+    return {check.id: check.mode for check in select_profile(ALL, profile, version, made)}
 
 
 @pytest.mark.parametrize(
@@ -171,10 +176,10 @@ def test_a_check_that_does_not_exist_yet_covers_nothing() -> None:
 
 
 def test_patching_is_the_profiles_unless_the_policy_says_otherwise() -> None:
-    changes: Changes = {
-        "seccomp-required": (None, False),
-        "run-as-non-root": (Mode.AUDIT, None),
-        "no-privilege-escalation": (None, True),
+    changes = {
+        "seccomp-required": Change(None, patch=False),
+        "run-as-non-root": Change(Mode.AUDIT),
+        "no-privilege-escalation": Change(None, patch=True),
     }
     active = {check.id: check for check in select_profile(ALL, "baseline", LATEST, changes)}
     assert {each for each, check in active.items() if check.patch} == {"no-privilege-escalation"}

@@ -17,8 +17,8 @@ FILES = load_check_files()
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.title)
 def test_a_check_finds_what_the_file_says(file: CheckFile) -> None:
     subject = file.subject
-    run = BY_ID[file.check].revision(KubeVersion.parse(file.version))
-    findings = list(run(subject.pod())) if run is not None else []
+    revision = BY_ID[file.check].revision(KubeVersion.parse(file.version))
+    findings = list(revision.run(subject.pod())) if revision is not None else []
     assert [
         f"{place(subject.prefix, each.pointer, each.container)}: {each.message}"
         for each in findings

@@ -7,6 +7,7 @@ import pytest
 
 from revet.core.compiled_policy import CompiledPolicy
 from revet.core.entry import Entry, hash_selector, named_namespaces
+from revet.core.kinds import POD, PODS, TEMPLATES
 from revet.core.model.selector import LabelSelector, compile_selector
 from tests.support.policy_builder import NAME_LABEL, PROD, compile_policy, named, override
 
@@ -21,9 +22,10 @@ def _show(policy: CompiledPolicy) -> list[str]:
     for entry in _entries(policy):
         selector = entry.selector
         keys = [*selector.match_labels, *(term.key for term in selector.match_expressions)]
-        kinds = [
-            name for name in ("pods", "templates", "patches", "system_only") if getattr(entry, name)
-        ]
+        kinds = ["pods"] if POD in entry.kinds else []
+        kinds += ["templates"] if entry.kinds >= TEMPLATES else []
+        kinds += sorted(entry.kinds - PODS)
+        kinds += [name for name in ("patches", "system_only") if getattr(entry, name)]
         where = ",".join(sorted(key.removeprefix("kubernetes.io/metadata.") for key in keys))
         shown.append(f"{'fail' if entry.fail else 'ignore'}{{{where}}}: {' '.join(kinds)}")
     return shown

@@ -2,18 +2,19 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
 from revet.core.check import Json
 from revet.core.compiled_policy import Applied
-from revet.core.decide import Decision, decide
+from revet.core.decide import Decision, decide, decide_item
 from revet.core.engine import ActiveCheck, mend, safe_fixes
+from revet.core.item import Item, is_item, read_item
 from revet.core.model.mode import Mode
 from revet.core.model.pod import Pod
 from revet.core.patch import Operation
-from revet.core.workload import Subject
+from revet.core.workload import Subject, holds_pod, read
 
 _MIRROR: Final = "kubernetes.io/config.mirror"
 _NODES: Final = "system:nodes"
@@ -23,8 +24,8 @@ _NODES: Final = "system:nodes"
 class Request:
     """What is asked: the object, the one it replaces (None on CREATE), its JSON, and who asks."""
 
-    subject: Subject
-    old: Subject | None
+    subject: Subject | Item[Any]
+    old: Subject | Item[Any] | None
     document: bytes | msgspec.Raw
     groups: Sequence[str] = ()
 
@@ -44,12 +45,31 @@ class Request:
         Pods are judged on update as Pod Security does (an image or a container came), and where any
         other field changed that a check reads. What a controller owns is judged as Pods only.
         """
-        if not self.subject.is_pod:
-            return self.subject.metadata.controller is None
-        if self.old is None:
+        new, old = self.subject, self.old
+        if isinstance(new, Item):
+            return new != old
+        if not new.is_pod:
+            return new.metadata.controller is None
+        if not isinstance(old, Subject):
             return True
-        new, old = self.subject.template, self.old.template
-        return new.spec != old.spec or self.subject.pod().annotations != self.old.pod().annotations
+        return (
+            new.template.spec != old.template.spec or new.pod().annotations != old.pod().annotations
+        )
+
+
+def is_judged(group: str, kind: str) -> bool:
+    """Return whether some control judges objects of this kind."""
+    return is_item(group, kind) or holds_pod(group, kind)
+
+
+def read_object(group: str, kind: str, data: bytes | msgspec.Raw) -> Subject | Item[Any]:
+    """Decode an object of any kind that is judged.
+
+    Raises:
+        ManifestError: another kind, or JSON that does not fit it; the message names the field.
+
+    """
+    return read_item(group, kind, data) if is_item(group, kind) else read(group, kind, data)
 
 
 def judge(request: Request, applied: Sequence[Applied]) -> Decision:
@@ -57,6 +77,8 @@ def judge(request: Request, applied: Sequence[Applied]) -> Decision:
     if not request.needs_judging:
         return Decision()
     subject = request.subject
+    if isinstance(subject, Item):
+        return decide_item(subject, applied, at_most=Mode.ENFORCE)
     pod = subject.pod()
     if not subject.is_pod:
         # A template is judged as the Pod it would become, and that one will be patched.
@@ -70,6 +92,8 @@ def judge(request: Request, applied: Sequence[Applied]) -> Decision:
 
 def patch(request: Request, applied: Sequence[Applied]) -> list[Operation]:
     """Return the safe patches that the policies ask for; none for what a node mirrors."""
+    if isinstance(request.subject, Item):
+        return []
     pod = request.subject.pod()
     patching = _patching(pod, applied)
     if request.is_mirror or not any(True for _ in safe_fixes(pod, patching)):

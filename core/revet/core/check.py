@@ -3,10 +3,12 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import Enum
-from typing import NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
+from revet.core.item import Item
 from revet.core.model.mode import Mode
 from revet.core.model.pod import Pod
+from revet.core.model.settings import DEFAULT_SETTINGS, Settings
 from revet.core.model.version import KubeVersion
 
 #: A JSON value, as it stands in a patch.
@@ -38,10 +40,11 @@ class Fix:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A rule that a pod breaks: where, what stands there, and what is allowed.
+    """A rule that an object breaks: where, what stands there, and what is allowed.
 
     `pointer` is a JSON pointer (RFC 6901) to the offending field, present or not, relative to the
-    Pod or template. `message` speaks of the field as seen from the container or the pod.
+    object, or to the template in it. `message` speaks of the field as seen from the container, the
+    pod or the item of a list.
     """
 
     control: str
@@ -52,6 +55,7 @@ class Finding:
 
 
 CheckPod: TypeAlias = Callable[[Pod], Iterator[Finding]]
+CheckItem: TypeAlias = Callable[[Item[Any]], Iterator[Finding]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +64,39 @@ class Revision:
 
     since: KubeVersion
     run: CheckPod
+
+    def bind(self, settings: Settings) -> CheckPod:  # noqa: ARG002 -- as its twin
+        """Return the rule; no setting changes it."""
+        return self.run
+
+
+@dataclass(frozen=True, slots=True)
+class AdjustableRevision:
+    """The same, where a policy's settings change the rule."""
+
+    since: KubeVersion
+    judge: Callable[[Pod, Settings], Iterator[Finding]]
+
+    @property
+    def run(self) -> CheckPod:
+        """The rule with nothing set."""
+        return self.bind(DEFAULT_SETTINGS)
+
+    def bind(self, settings: Settings) -> CheckPod:
+        """Return the rule under a policy's settings."""
+        return lambda judged: self.judge(judged, settings)
+
+
+@dataclass(frozen=True, slots=True)
+class ItemRule:
+    """How objects of some kinds, which hold no pod, are judged."""
+
+    kinds: tuple[str, ...]
+    judge: Callable[[Item[Any], Settings], Iterator[Finding]]
+
+    def bind(self, settings: Settings) -> CheckItem:
+        """Return the rule under a policy's settings."""
+        return lambda judged: self.judge(judged, settings)
 
 
 class Default(Enum):
@@ -96,37 +133,55 @@ class Explanation:
     breaks: str
 
 
+class Parameter(NamedTuple):
+    """A field of `spec.controls[]` that a control reads beside its mode, and what it says there."""
+
+    field: str
+    meaning: str
+
+
 @dataclass(frozen=True, slots=True)
 class Check:
-    """A control that is judged from a pod alone.
+    """A control: how it judges pods, and how other objects.
 
     Attributes:
         id: kebab-case; never changes its meaning.
         title: a few words for tables.
-        level: the Pod Security level that asks for it.
-        upstream: the id of the same check in k8s.io/pod-security-admission.
-        revisions: rising versions; the newest one not above the policy's version is run.
+        tier: 1 cuts an attacker's path, 2 makes one harder, 3 is for audits.
         profiles: what the profiles baseline, restricted and high do with it.
         explanation: for `revet explain` and the docs.
+        level: the Pod Security level that asks for it; None for those that none asks for.
+        upstream: the id of the same check in k8s.io/pod-security-admission.
+        revisions: rising versions; the newest one not above the policy's version is run on pods.
+        items: how other objects are judged.
         overrides: ids of the checks that need not run where this one runs.
         patchable: whether its findings can carry a safe fix.
+        parameters: what a policy may set beside the mode.
+        supports: requirements of standards that it supports, as (standard, ids).
+        defaulted: whether admission may still mend what a template lacks (a LimitRange, another
+            webhook): it then never refuses a template.
 
     """
 
     id: str
     title: str
-    level: Level
-    upstream: str
-    revisions: tuple[Revision, ...]
+    tier: int
     profiles: Profiles
     explanation: Explanation
+    level: Level | None = None
+    upstream: str = ""
+    revisions: tuple[Revision | AdjustableRevision, ...] = ()
+    items: tuple[ItemRule, ...] = ()
     overrides: tuple[str, ...] = ()
     patchable: bool = False
+    parameters: tuple[Parameter, ...] = ()
+    supports: tuple[tuple[str, str], ...] = ()
+    defaulted: bool = False
 
-    def revision(self, version: KubeVersion) -> CheckPod | None:
-        """Return the rule as of `version`, or None where the check did not exist yet."""
-        run = None
+    def revision(self, version: KubeVersion) -> Revision | AdjustableRevision | None:
+        """Return the rule for pods as of `version`, or None where there was none yet."""
+        newest = None
         for revision in self.revisions:
             if revision.since <= version:
-                run = revision.run
-        return run
+                newest = revision
+        return newest

@@ -1,14 +1,15 @@
 """Policies made ready to judge: compiled when they change, so that a review only looks up."""
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
+from revet.core.check import CheckItem
 from revet.core.checks import ALL
-from revet.core.engine import ActiveCheck, select_profile
-from revet.core.entry import Entry, entries, named_namespaces, scopes
+from revet.core.engine import ActiveCheck, Change, select_profile
+from revet.core.entry import Entry, entries, is_for_all, named_namespaces, scopes
 from revet.core.model.mode import Mode
-from revet.core.model.policy import HardeningPolicy
+from revet.core.model.policy import HardeningPolicy, HardeningPolicySpec
 from revet.core.model.selector import Labels, compile_selector
 from revet.core.model.version import KubeVersion
 
@@ -22,12 +23,15 @@ class CompiledPolicy:
         generation: metadata.generation that this was made from.
         profile: the profile's name, for messages.
         checks: what it runs, in the order of the catalog.
+        pod_checks: those of them that judge pods.
+        item_checks: (id, rule) of those that judge other objects, by kind.
         modes: the mode of each check, by id.
-        templates: the ceiling for workloads' templates.
+        template_modes: the same for workloads' templates, under the policy's own ceiling for them.
         selects_pod: whether a pod's labels are selected.
         scopes: (labels match, ceiling): the policy's own namespaces first, then its overrides.
         entries: the calls it needs.
         named: the namespaces that its selector names one by one.
+        is_for_all: whether it is about all namespaces, and so about what is in none.
 
     """
 
@@ -35,12 +39,15 @@ class CompiledPolicy:
     generation: int
     profile: str
     checks: tuple[ActiveCheck, ...]
+    pod_checks: tuple[ActiveCheck, ...]
+    item_checks: Mapping[str, tuple[CheckItem, ...]]
     modes: Mapping[str, Mode]
-    templates: Mode
+    template_modes: Mapping[str, Mode]
     selects_pod: Callable[[Labels], bool]
     scopes: tuple[tuple[Callable[[Labels], bool], Mode], ...]
     entries: tuple[tuple[Callable[[Labels], bool], Entry], ...]
     named: frozenset[str]
+    is_for_all: bool
 
     @classmethod
     def of(cls, policy: HardeningPolicy) -> Self:
@@ -51,7 +58,7 @@ class CompiledPolicy:
                 ALL,
                 spec.profile,
                 KubeVersion.parse(spec.standard_version),
-                {control.id: (control.mode, control.patch) for control in spec.controls},
+                changes(spec),
             )
         )
         return cls(
@@ -59,21 +66,30 @@ class CompiledPolicy:
             generation=policy.metadata.generation,
             profile=spec.profile,
             checks=checks,
+            pod_checks=tuple(check for check in checks if check.run is not None),
+            item_checks=_by_kind(checks),
             modes={check.id: check.mode for check in checks},
-            templates=spec.templates,
+            template_modes={
+                check.id: min(check.mode, Mode.WARN if check.defaulted else spec.templates)
+                for check in checks
+            },
             selects_pod=compile_selector(spec.pod_selector),
             scopes=tuple((compile_selector(each), ceiling) for each, ceiling in scopes(spec)),
             entries=tuple(
                 (compile_selector(each.selector), each) for each in entries(spec, checks)
             ),
             named=named_namespaces(spec.namespace_selector),
+            is_for_all=is_for_all(spec.namespace_selector),
         )
 
     def ceiling(self, namespace: str, labels: Labels, system: frozenset[str]) -> Mode | None:
         """Return the ceiling in a namespace, or None where the policy does not select it.
 
-        System namespaces are outside every policy that does not name them, and never refused.
+        System namespaces are outside every policy that does not name them, and never refused. What
+        is in no namespace (its name is empty) is selected by policies about all of them.
         """
+        if not namespace:
+            return self.scopes[0][1] if self.is_for_all else None
         ceilings = [ceiling for matches, ceiling in self.scopes if matches(labels)]
         # An override alone never selects: its scope lies within the first.
         if not ceilings:
@@ -83,9 +99,27 @@ class CompiledPolicy:
         return max(ceilings)
 
 
+def changes(spec: HardeningPolicySpec) -> dict[str, Change]:
+    """Return what a policy changes of its profile, by the control's id."""
+    changed = {each.id: Change(each.mode, each.patch, each.settings) for each in spec.controls}
+    if spec.images is not None and spec.images.registries:
+        known = changed.get("image-registry", Change())
+        settings = replace(known.settings, registries=spec.images.registries)
+        changed["image-registry"] = known._replace(settings=settings)
+    return changed
+
+
+def _by_kind(checks: Iterable[ActiveCheck]) -> dict[str, tuple[CheckItem, ...]]:
+    rules: dict[str, tuple[CheckItem, ...]] = {}
+    for check in checks:
+        for kind, rule in check.items:
+            rules[kind] = (*rules.get(kind, ()), rule)
+    return rules
+
+
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """A policy where it applies: its ceiling there, and the paths of the entries that count it.
+    """A policy where it applies: its ceiling there, and the entries that it is called by.
 
     Several entries may be called for one object, and each call judges by all policies. Findings are
     counted by one of them: the Fail one where there is one.
@@ -93,12 +127,12 @@ class Applied:
 
     policy: CompiledPolicy
     ceiling: Mode
-    pods_counted_by: str | None
-    templates_counted_by: str | None
+    called_by: tuple[Entry, ...]
 
-    def counted_by(self, *, is_pod: bool) -> str | None:
-        """Return the path of the entry that counts a Pod's, or a template's, findings."""
-        return self.pods_counted_by if is_pod else self.templates_counted_by
+    def counted_by(self, kind: str) -> str | None:
+        """Return the path of the entry that counts the findings on objects of a kind."""
+        paths = ((not entry.fail, entry.path) for entry in self.called_by if kind in entry.kinds)
+        return min(paths, default=(True, None))[1]
 
 
 def apply(
@@ -118,21 +152,15 @@ def apply(
     for policy in sorted(policies, key=lambda each: each.name):
         ceiling = policy.ceiling(namespace, labels, system)
         for _, entry in policy.entries:
-            if entry.path == path:
+            if entry.path == path and namespace:
                 # What goes by an Ignore entry can't be refused, whatever the policy says.
                 proven = Mode.ENFORCE if entry.fail else min(policy.scopes[0][1], Mode.WARN)
                 ceiling = max(ceiling or proven, proven)
         if ceiling is not None:
-            called = [
+            called = tuple(
                 entry
                 for matches, entry in policy.entries
                 if entry.path == path or (entry.reaches(is_system=is_system) and matches(labels))
-            ]
-            pods, templates = _counter(called, is_pod=True), _counter(called, is_pod=False)
-            applied.append(Applied(policy, ceiling, pods, templates))
+            )
+            applied.append(Applied(policy, ceiling, called))
     return tuple(applied)
-
-
-def _counter(called: Iterable[Entry], *, is_pod: bool) -> str | None:
-    paths = ((not entry.fail, entry.path) for entry in called if entry.takes(is_pod=is_pod))
-    return min(paths, default=(True, None))[1]

@@ -5,7 +5,7 @@ from textwrap import fill
 from typing import Final
 
 from revet.core.check import Check, Default
-from revet.core.explain import WORDS
+from revet.core.explain import WORDS, standard
 
 _WIDTH: Final = 100
 _INTRO: Final = """\
@@ -16,7 +16,9 @@ _INTRO: Final = """\
 Every control that this version has. What a profile does with it stands in its column. A policy's
 `enforcement` is the ceiling over that, and `spec.controls` changes single controls (see
 [policy.md](policy.md)). `revet explain ID` prints the same on a terminal. *Patch* says whether
-Revet can mend it on a Pod by itself.
+Revet can mend it on a Pod by itself. *Tier* 1 cuts an attacker's path, 2 makes one harder, 3 is for
+audits. *Supports* names requirements of standards that a control helps with; none is met by one
+control alone.
 """
 
 
@@ -29,12 +31,13 @@ def render_controls(checks: Iterable[Check]) -> str:
 
 def _table(checks: list[Check]) -> str:
     rows = [
-        "| control | title | level | baseline | restricted | high | patch |",
-        "|---|---|---|---|---|---|---|",
+        "| control | title | tier | standard | baseline | restricted | high | patch |",
+        "|---|---|---|---|---|---|---|---|",
     ]
     for check in checks:
         link = f"[`{check.id}`](#{check.id})"
-        cells = [link, check.title, check.level.value, *(_modes(check)), _patch(check)]
+        level = check.level.value if check.level is not None else ""
+        cells = [link, check.title, str(check.tier), level, *_modes(check), _patch(check)]
         rows.append(f"| {' | '.join(cells)} |")
     return "\n".join(rows) + "\n"
 
@@ -49,16 +52,17 @@ def _patch(check: Check) -> str:
 
 def _section(check: Check) -> str:
     text = check.explanation
-    return "\n\n".join(
-        (
-            f"## {check.id}",
-            _paragraph(f"**{check.title}.** {text.what}"),
-            _paragraph(f"*Why.* {text.why}"),
-            f"*Fix.*\n\n```yaml\n{text.fix}\n```",
-            _paragraph(f"*May break.* {text.breaks}"),
-            _paragraph(_standard(check)) + "\n",
-        )
+    parts = (
+        f"## {check.id}",
+        _paragraph(f"**{check.title}.** {text.what}"),
+        _paragraph(f"*Why.* {text.why}"),
+        f"*Fix.*\n\n```yaml\n{text.fix}\n```",
+        _paragraph(f"*May break.* {text.breaks}"),
+        "\n".join(_paragraph(f"- `{each.field}`: {each.meaning}") for each in check.parameters),
+        _paragraph(_standard(check)),
+        _paragraph(_supports(check)),
     )
+    return "\n\n".join(part for part in parts if part) + "\n"
 
 
 def _paragraph(text: str) -> str:
@@ -66,10 +70,13 @@ def _paragraph(text: str) -> str:
 
 
 def _standard(check: Check) -> str:
-    since = ", ".join(str(revision.since) for revision in check.revisions)
     covered = ", ".join(f"[`{each}`](#{each})" for each in check.overrides)
-    more = f" Where it runs in no milder mode, {covered} does not run besides." if covered else ""
-    return (
-        f"*Standard.* Pod Security Standards, {check.level.value}, `{check.upstream}`; rules of "
-        f"{since}.{more}"
-    )
+    more = f"Where it runs in no milder mode, {covered} does not run besides." if covered else ""
+    said = standard(check)
+    return f"*Standard.* {said} {more}".strip() if said else more
+
+
+def _supports(check: Check) -> str:
+    if not check.supports:
+        return ""
+    return f"*Supports.* {'; '.join(f'{name}: {ids}' for name, ids in check.supports)}."

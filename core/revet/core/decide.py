@@ -1,11 +1,13 @@
 """From findings to an answer: what each finding leads to, given the policy's modes and ceilings."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from revet.core.check import Finding
 from revet.core.compiled_policy import Applied
 from revet.core.engine import evaluate
+from revet.core.item import Item
 from revet.core.model.mode import Mode
 from revet.core.model.pod import Pod
 
@@ -54,11 +56,25 @@ def decide(pod: Pod, applied: Iterable[Applied], *, is_pod: bool, at_most: Mode)
         policy = each.policy
         if not policy.selects_pod(pod.labels):
             continue
-        findings = evaluate(pod, policy.checks)
+        findings = evaluate(pod, policy.pod_checks)
         if findings:
-            ceiling = min(each.ceiling, at_most, Mode.ENFORCE if is_pod else policy.templates)
-            verdicts += (
-                Verdict(each, finding, min(policy.modes[finding.control], ceiling))
-                for finding in findings
-            )
+            modes = policy.modes if is_pod else policy.template_modes
+            verdicts += _verdicts(each, findings, modes, min(each.ceiling, at_most))
     return Decision(tuple(verdicts))
+
+
+def decide_item(item: Item[Any], applied: Iterable[Applied], *, at_most: Mode) -> Decision:
+    """Judge an object that holds no pod by every policy that applies, whatever its podSelector."""
+    verdicts: list[Verdict] = []
+    for each in applied:
+        rules = each.policy.item_checks.get(item.kind, ())
+        findings = [finding for rule in rules for finding in rule(item)]
+        verdicts += _verdicts(each, findings, each.policy.modes, min(each.ceiling, at_most))
+    return Decision(tuple(verdicts))
+
+
+def _verdicts(
+    applied: Applied, findings: Iterable[Finding], modes: Mapping[str, Mode], ceiling: Mode
+) -> Iterator[Verdict]:
+    for finding in findings:
+        yield Verdict(applied, finding, min(modes[finding.control], ceiling))

@@ -3,14 +3,24 @@
 Pure and blind to who asks: webhook, command line and audit judge by the same functions.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Final, NamedTuple
 
 import msgspec
 
-from revet.core.check import Assignment, Check, CheckPod, Finding, Json, Level
+from revet.core.check import (
+    Assignment,
+    Check,
+    CheckItem,
+    CheckPod,
+    Finding,
+    Json,
+    Level,
+)
 from revet.core.model.mode import Mode
 from revet.core.model.pod import Pod, PodTemplateSpec
+from revet.core.model.settings import DEFAULT_SETTINGS, Settings
 from revet.core.model.version import KubeVersion
 from revet.core.patch import Operation, assign
 from revet.core.pointer import split
@@ -18,13 +28,37 @@ from revet.core.pointer import split
 
 @dataclass(frozen=True, slots=True)
 class ActiveCheck:
-    """A check as one policy runs it: the rule of its version, its mode, and whether it patches."""
+    """A check as one policy runs it: its rules, its mode, and whether it patches.
+
+    Attributes:
+        id: the check's.
+        run: the rule for pods as of the policy's version; None where it judges none.
+        mode: what a finding leads to, below the policy's ceiling.
+        patch: whether its safe fixes are made.
+        overrides: ids of the checks that it covers.
+        items: the rules for other objects, by kind.
+        defaulted: whether it never refuses a template, since admission may still mend it.
+
+    """
 
     id: str
-    run: CheckPod
+    run: CheckPod | None
     mode: Mode
     patch: bool = False
     overrides: tuple[str, ...] = ()
+    items: tuple[tuple[str, CheckItem], ...] = ()
+    defaulted: bool = False
+
+
+class Change(NamedTuple):
+    """How a policy sets a control otherwise than its profile; None changes nothing."""
+
+    mode: Mode | None = None
+    patch: bool | None = None
+    settings: Settings = DEFAULT_SETTINGS
+
+
+_NO_CHANGE: Final = Change()
 
 
 def select_level(checks: Iterable[Check], level: Level, version: KubeVersion) -> list[ActiveCheck]:
@@ -32,38 +66,51 @@ def select_level(checks: Iterable[Check], level: Level, version: KubeVersion) ->
     active = [
         _activate(check, version, Mode.ENFORCE, patch=False)
         for check in checks
-        if check.level is Level.BASELINE or level is Level.RESTRICTED
+        if check.level is Level.BASELINE or (check.level is not None and level is Level.RESTRICTED)
     ]
     return without_overridden(check for check in active if check is not None)
 
 
 def select_profile(
-    checks: Iterable[Check],
-    profile: str,
-    version: KubeVersion,
-    changes: dict[str, tuple[Mode | None, bool | None]],
+    checks: Iterable[Check], profile: str, version: KubeVersion, changes: Mapping[str, Change]
 ) -> list[ActiveCheck]:
-    """Return the checks of a policy: its profile's, with `changes` by id; None changes nothing."""
+    """Return the checks of a policy: its profile's, with `changes` by id."""
     active: list[ActiveCheck | None] = []
     for check in checks:
         mode, patch = check.profiles.of(profile).value
-        new_mode, new_patch = changes.get(check.id, (None, None))
+        change = changes.get(check.id, _NO_CHANGE)
         active.append(
             _activate(
                 check,
                 version,
-                mode if new_mode is None else new_mode,
-                patch=patch if new_patch is None else new_patch,
+                mode if change.mode is None else change.mode,
+                patch=patch if change.patch is None else change.patch,
+                settings=change.settings,
             )
         )
     return without_overridden(check for check in active if check is not None)
 
 
-def _activate(check: Check, version: KubeVersion, mode: Mode, *, patch: bool) -> ActiveCheck | None:
-    run = check.revision(version)
-    if run is None or mode is Mode.DISABLED:
+def _activate(
+    check: Check,
+    version: KubeVersion,
+    mode: Mode,
+    *,
+    patch: bool,
+    settings: Settings = DEFAULT_SETTINGS,
+) -> ActiveCheck | None:
+    revision = check.revision(version)
+    if mode is Mode.DISABLED or (revision is None and not check.items):
         return None
-    return ActiveCheck(check.id, run, mode, patch, check.overrides)
+    return ActiveCheck(
+        check.id,
+        revision.bind(settings) if revision is not None else None,
+        mode,
+        patch,
+        check.overrides,
+        tuple((kind, rule.bind(settings)) for rule in check.items for kind in rule.kinds),
+        check.defaulted,
+    )
 
 
 def without_overridden(checks: Iterable[ActiveCheck]) -> list[ActiveCheck]:
@@ -80,14 +127,15 @@ def evaluate(pod: Pod, checks: Iterable[ActiveCheck]) -> list[Finding]:
     """Return all findings of `checks` in the order of the catalog."""
     findings: list[Finding] = []
     for check in checks:
-        findings.extend(check.run(pod))
+        if check.run is not None:
+            findings.extend(check.run(pod))
     return findings
 
 
 def safe_fixes(pod: Pod, checks: Iterable[ActiveCheck]) -> Iterator[Assignment]:
     """Yield what the patching ones among `checks` would set."""
     for check in checks:
-        if check.patch:
+        if check.patch and check.run is not None:
             for finding in check.run(pod):
                 if finding.fix is not None:
                     yield from finding.fix.assignments

@@ -10,6 +10,7 @@ from hashlib import sha256
 from typing import Final
 
 from revet.core.engine import ActiveCheck
+from revet.core.kinds import BY_NAME, PODS, TEMPLATES
 from revet.core.model.mode import Mode
 from revet.core.model.policy import HardeningPolicySpec
 from revet.core.model.selector import LabelSelector, Operator, Requirement, canonical, join
@@ -26,9 +27,9 @@ class Entry:
         hash: of the selector's normal form, without what every entry excludes; stands in names and
             paths, since a policy's name may be longer than an entry's may be.
         selector: the policy's namespaces, or those of one of its overrides.
-        fail: True: failurePolicy Fail, may refuse. False: failurePolicy Ignore, never refuses.
-        pods: Pods, their ephemeralcontainers and resize go there.
-        templates: the workload kinds go there.
+        fail: True: failurePolicy Fail, may refuse. False: failurePolicy Ignore, never refuses, but
+            for cluster-scoped kinds while we are up.
+        kinds: objects of these kinds go there, Pods with their ephemeralcontainers and resize.
         patches: Pods go to its mutating twin first.
         system_only: of its namespaces only system ones go there, which no Fail entry selects.
 
@@ -37,22 +38,26 @@ class Entry:
     hash: str
     selector: LabelSelector
     fail: bool
-    pods: bool
-    templates: bool
+    kinds: frozenset[str]
     patches: bool = False
     system_only: bool = False
 
     @property
+    def is_cluster_scoped(self) -> bool:
+        """Whether what goes there is in no namespace, so that no selector filters it."""
+        return any(not BY_NAME[kind].is_namespaced for kind in self.kinds)
+
+    @property
     def path(self) -> str:
         """Path of the validating call; tells the webhook what an answer may be."""
+        if self.is_cluster_scoped:
+            return f"/cluster/{self.hash}"
         return f"/{'validate' if self.fail else 'audit'}/{self.hash}"
-
-    def takes(self, *, is_pod: bool) -> bool:
-        """Return whether a Pod, or a workload's template, goes there."""
-        return self.pods if is_pod else self.templates
 
     def reaches(self, *, is_system: bool) -> bool:
         """Return whether it is called for system namespaces, or for the others."""
+        if self.is_cluster_scoped:
+            return False
         return not self.fail if is_system else not self.system_only
 
 
@@ -72,6 +77,11 @@ def named_namespaces(selector: LabelSelector) -> frozenset[str]:
         if term.key == NAME_LABEL and term.operator is Operator.IN:
             names.update(term.values)
     return frozenset(names)
+
+
+def is_for_all(selector: LabelSelector) -> bool:
+    """Return whether a policy is about all namespaces, and so about what is in none."""
+    return not canonical(selector)
 
 
 def select_names(operator: Operator, names: Iterable[str]) -> LabelSelector:
@@ -97,44 +107,50 @@ def scopes(spec: HardeningPolicySpec) -> Iterator[tuple[LabelSelector, Mode]]:
 def entries(spec: HardeningPolicySpec, checks: Iterable[ActiveCheck]) -> list[Entry]:
     """Return the entries that a policy with these checks needs, Fail ones first."""
     active = list(checks)
-    enforces = any(check.mode is Mode.ENFORCE for check in active)
+    judged = _judged_kinds(active)
+    refused = _refused_kinds(spec, active)
     patches = any(check.patch for check in active)
-    refuses_templates = enforces and spec.templates is Mode.ENFORCE
     fail: dict[str, Entry] = {}
     base = hash_selector(spec.namespace_selector)
     for selector, ceiling in scopes(spec):
         # Where the policy itself enforces, an override's namespaces are among the policy's.
-        if ceiling is Mode.ENFORCE and (enforces or patches) and base not in fail:
+        if ceiling is Mode.ENFORCE and (refused or patches) and base not in fail:
             key = hash_selector(selector)
-            fail[key] = Entry(
-                key,
-                selector,
-                fail=True,
-                pods=enforces,
-                templates=refuses_templates,
-                patches=patches,
-            )
-    covered = fail.get(base)
+            fail[key] = Entry(key, selector, fail=True, kinds=refused, patches=patches)
+    covered = fail[base].kinds if base in fail else frozenset[str]()
+    namespaced = frozenset(kind for kind in judged if BY_NAME[kind].is_namespaced)
     # What no Fail entry takes is watched through one that never refuses.
-    ignore = Entry(
-        base,
-        spec.namespace_selector,
-        fail=False,
-        pods=bool(active) and not (covered and covered.pods),
-        templates=bool(active) and not (covered and covered.templates),
-    )
+    ignore = Entry(base, spec.namespace_selector, fail=False, kinds=namespaced - covered)
     mild = [ignore, *_watch(spec.namespace_selector, covered)]
-    return [*fail.values(), *(each for each in mild if each.pods or each.templates)]
+    if is_for_all(spec.namespace_selector):
+        # No selector filters these: a policy for some namespaces would judge everybody's.
+        kinds = judged - namespaced
+        mild.append(Entry(base, spec.namespace_selector, fail=False, kinds=kinds))
+    return [*fail.values(), *(each for each in mild if each.kinds)]
 
 
-def _watch(selector: LabelSelector, covered: Entry | None) -> Iterator[Entry]:
+def _judged_kinds(checks: Iterable[ActiveCheck]) -> frozenset[str]:
+    kinds: set[str] = set()
+    for check in checks:
+        kinds |= PODS if check.run is not None else frozenset[str]()
+        kinds.update(kind for kind, _ in check.items)
+    return frozenset(kinds)
+
+
+def _refused_kinds(spec: HardeningPolicySpec, checks: Iterable[ActiveCheck]) -> frozenset[str]:
+    """Return what a Fail entry takes: only what may be refused, and only what has a namespace.
+
+    A dead Fail entry on ClusterRoles would keep the API server itself from starting: it writes its
+    bootstrap roles before it is ready.
+    """
+    kinds = _judged_kinds(each for each in checks if each.mode is Mode.ENFORCE)
+    if spec.templates is not Mode.ENFORCE:
+        kinds -= TEMPLATES
+    return frozenset(kind for kind in kinds if BY_NAME[kind].is_namespaced)
+
+
+def _watch(selector: LabelSelector, covered: frozenset[str]) -> Iterator[Entry]:
     """Yield the entry for system namespaces that the policy names: a Fail one leaves them out."""
-    if covered is not None and named_namespaces(selector):
-        yield Entry(
-            hash_selector(selector, system_only=True),
-            selector,
-            fail=False,
-            pods=covered.pods,
-            templates=covered.templates,
-            system_only=True,
-        )
+    if covered and named_namespaces(selector):
+        key = hash_selector(selector, system_only=True)
+        yield Entry(key, selector, fail=False, kinds=covered, system_only=True)

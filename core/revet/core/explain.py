@@ -19,23 +19,34 @@ WORDS: Final = {
 
 def explain(check: Check) -> str:
     """Return all there is to say of a control, as text for a terminal of 96 columns."""
-    since = ", ".join(str(revision.since) for revision in check.revisions)
     text = check.explanation
     parts = [
-        f"{check.id}: {check.title}",
+        f"{check.id}: {check.title} (tier {check.tier})",
         _paragraph("What", text.what),
         _paragraph("Why", text.why),
         f"How to fix\n{indent(text.fix, '    ')}",
         _paragraph("What may break", text.breaks),
         "Profiles\n" + "\n".join(_profiles(check)),
-        _paragraph(
-            "Standard",
-            f"Pod Security Standards, {check.level.value}: {check.upstream} "
-            f"(rules of {since}, the newest one not above the policy's standardVersion holds).",
-        ),
+        _paragraph("Standard", standard(check)) if check.level is not None else "",
+        f"Supports\n{_supports(check)}" if check.supports else "",
         f"In a policy (its enforcement is the ceiling)\n{indent(_in_policy(check), '    ')}",
     ]
-    return "\n\n".join(parts)
+    return "\n\n".join(part for part in parts if part)
+
+
+def standard(check: Check) -> str:
+    """Say which check of the Pod Security Standards a control is; empty for one of none."""
+    if check.level is None:
+        return ""
+    since = ", ".join(str(revision.since) for revision in check.revisions)
+    return (
+        f"Pod Security Standards, {check.level.value}: {check.upstream} (rules of {since}; the "
+        "newest one not above the policy's standardVersion holds)."
+    )
+
+
+def _supports(check: Check) -> str:
+    return "\n".join(f"    {name:<24}{ids}" for name, ids in check.supports)
 
 
 def _paragraph(title: str, text: str) -> str:
@@ -56,4 +67,5 @@ def _in_policy(check: Check) -> str:
     ]
     if check.patchable:
         lines.append("  patch: true           # or false; absent: the profile's")
+    lines += [f"  {each.field}: ...  # {each.meaning}" for each in check.parameters]
     return "\n".join(lines)

@@ -1,10 +1,12 @@
 """What people read: the denial, the warnings, and the audit annotation of a decision."""
 
 from collections.abc import Iterable
+from typing import Any
 
 import msgspec
 
 from revet.core.decide import Decision, Verdict
+from revet.core.item import Item
 from revet.core.model.mode import Mode
 from revet.core.pointer import field_path, join, split
 from revet.core.workload import Subject
@@ -16,7 +18,7 @@ _MOST_FINDINGS = 50
 _TEXT_LENGTH = 1024
 
 
-def denial(subject: Subject, namespace: str, decision: Decision) -> str:
+def denial(subject: Subject | Item[Any], namespace: str, decision: Decision) -> str:
     """Return the text of a refusal: every finding that refuses, where it stands, how to mend it."""
     groups = _group(decision.in_mode(Mode.ENFORCE))
     policies = _policies(groups)
@@ -37,7 +39,7 @@ def denial(subject: Subject, namespace: str, decision: Decision) -> str:
     return "\n".join(lines)
 
 
-def warnings(subject: Subject, decision: Decision) -> list[str]:
+def warnings(subject: Subject | Item[Any], decision: Decision) -> list[str]:
     """Return one warning for each finding that warns, each of at most 256 characters."""
     groups = _group(decision.in_mode(Mode.WARN))
     texts = [_warning(subject, group) for group in groups[:_MOST_WARNINGS]]
@@ -46,7 +48,7 @@ def warnings(subject: Subject, decision: Decision) -> list[str]:
     return texts
 
 
-def audit(subject: Subject, decision: Decision) -> str:
+def audit(subject: Subject | Item[Any], decision: Decision) -> str:
     """Return all verdicts as compact JSON, for the annotation `findings` of the audit log."""
     shown = [
         {
@@ -62,11 +64,11 @@ def audit(subject: Subject, decision: Decision) -> str:
     return msgspec.json.encode([*shown, {"more": left}] if left else shown).decode()
 
 
-def title(subject: Subject, namespace: str) -> str:
+def title(subject: Subject | Item[Any], namespace: str) -> str:
     """Return `Deployment prod/web`; a name that is still to be generated ends in a star."""
     metadata = subject.metadata
     name = metadata.name or (metadata.generate_name or "") + "*"
-    return plain(f"{subject.kind} {namespace}/{name}")
+    return plain(f"{subject.kind} {namespace}/{name}" if namespace else f"{subject.kind} {name}")
 
 
 def place(prefix: str, pointer: str, container: str | None) -> str:
@@ -75,6 +77,10 @@ def place(prefix: str, pointer: str, container: str | None) -> str:
     match tokens[:2]:
         case ["metadata", *_]:
             shown = tokens[:1]
+        case ["rules" | "subjects", *_]:
+            shown = tokens[:2]
+        case ["spec", "rules" | "tls" | "ports" | "ingress" | "egress" | "listeners"]:
+            shown = tokens[:3]
         case ["spec", "volumes"]:
             shown = tokens[:3]
         case ["spec", "securityContext"]:
@@ -116,7 +122,7 @@ def _count(number: int) -> str:
     return f"{number} finding{'' if number == 1 else 's'}"
 
 
-def _warning(subject: Subject, group: list[Verdict]) -> str:
+def _warning(subject: Subject | Item[Any], group: list[Verdict]) -> str:
     finding = group[0].finding
     where = place(subject.prefix, finding.pointer, finding.container)
     text = plain(f"{finding.control} ({', '.join(_names(group))}): {where}: {finding.message}")

@@ -1,6 +1,6 @@
 """The webhook's HTTP: its doors and their limits.
 
-The doors are served by aiohttp's low-level server: three fixed paths need no router, and an
+The doors are served by aiohttp's low-level server: four fixed paths need no router, and an
 AdmissionReview must cost little.
 """
 
@@ -33,7 +33,7 @@ _DOORS: Final = {door.value: door for door in Door}
 
 
 class Doors:
-    """Answers the API server's calls: `POST /validate/HASH`, `/mutate/HASH`, `/audit/HASH`."""
+    """Answers the API server's calls: `POST /validate/HASH`, `/mutate/`, `/audit/`, `/cluster/`."""
 
     def __init__(self, reviewer: Reviewer, metrics: Metrics) -> None:
         """Start open."""
@@ -106,7 +106,7 @@ def _read_target(target: str) -> _Call:
     if door is None or not key or "/" in key:
         doors = ", ".join(f"/{each}/HASH" for each in _DOORS)
         raise _NotServedError(f"{path!r} is not served, only {doors}")
-    most_s = FAIL_TIMEOUT_S if door.may_refuse else IGNORE_TIMEOUT_S
+    most_s = FAIL_TIMEOUT_S if door.fails_closed else IGNORE_TIMEOUT_S
     asked = parse_qs(query, keep_blank_values=True).get("timeout", [None])[0]
     return _Call(door, key, min(parse_timeout(asked, most_s), most_s))
 

@@ -137,13 +137,14 @@ class Knowledge:
         known = self._applied.get((path, namespace))
         if known is not None:
             return known
-        while not self._knows(path) or namespace not in self.namespaces.labels:
+        # What is in no namespace has an empty one.
+        while not self._knows(path) or (namespace and namespace not in self.namespaces.labels):
             try:
                 async with asyncio.timeout_at(deadline):
                     await self._news.wait()
             except TimeoutError:
                 return None
-        labels = self.namespaces.labels[namespace]
+        labels = self.namespaces.labels[namespace] if namespace else {}
         known = apply(self.policies.compiled.values(), namespace, labels, self._system, path)
         # A retired entry's answer ends with it, so it is not kept.
         if path in self._paths:

@@ -7,10 +7,9 @@ from typing import Final
 
 import msgspec
 
-from revet.core.admission import Request
+from revet.core.admission import Request, read_object
 from revet.core.errors import ReviewError
 from revet.core.patch import Operation
-from revet.core.workload import read
 
 API_VERSION: Final = "admission.k8s.io/v1"
 KIND: Final = "AdmissionReview"
@@ -56,10 +55,10 @@ class AdmissionRequest(msgspec.Struct, frozen=True, gc=False, rename="camel"):
         if bytes(self.object) == b"null":
             return None
         kind = self.kind
-        subject = read(kind.group, kind.kind, self.object)
+        subject = read_object(kind.group, kind.kind, self.object)
         old = None
         if bytes(self.old_object) != b"null":
-            old = read(kind.group, kind.kind, self.old_object)
+            old = read_object(kind.group, kind.kind, self.old_object)
         return Request(subject, old, self.object, self.user_info.groups or ())
 
 

@@ -10,13 +10,12 @@ import msgspec
 
 from revet.adapters.events import Notice, Recorder
 from revet.adapters.log import Log
-from revet.core.admission import Request, judge, patch
+from revet.core.admission import Request, is_judged, judge, patch
 from revet.core.compiled_policy import Applied
 from revet.core.decide import Decision
 from revet.core.errors import ManifestError
 from revet.core.message import audit, denial, plain, warnings
 from revet.core.model.policy import GROUP
-from revet.core.workload import holds_pod
 from revet.webhook.metrics import Metrics
 from revet.webhook.policies import Knowledge
 from revet.webhook.review import AdmissionRequest, Answer, Status, patched
@@ -31,15 +30,21 @@ class Door(Enum):
     VALIDATE = "validate"
     MUTATE = "mutate"
     AUDIT = "audit"
+    CLUSTER = "cluster"
 
     @property
     def may_refuse(self) -> bool:
-        """Whether the entry is a Fail one: who can't be judged there is denied."""
+        """Whether a finding in Enforce is a refusal here."""
         return self is not Door.AUDIT
+
+    @property
+    def fails_closed(self) -> bool:
+        """Whether the entry is a Fail one: what can't be judged there is denied."""
+        return self in {Door.VALIDATE, Door.MUTATE}
 
     def path(self, key: str) -> str:
         """Return the path of the validating entry: a mutating one is its twin."""
-        return f"/{'validate' if self.may_refuse else 'audit'}/{key}"
+        return f"/{(Door.VALIDATE if self is Door.MUTATE else self).value}/{key}"
 
 
 class Reviewer:
@@ -71,7 +76,7 @@ class Reviewer:
             answer, verdict, decision = self._fail(door, request, error), "failed", Decision()
         elapsed_s = self._clock() - started
         # Anybody who reaches the port may name any kind; only those that we judge get a label.
-        kind = request.kind.kind if holds_pod(request.kind.group, request.kind.kind) else "other"
+        kind = request.kind.kind if is_judged(request.kind.group, request.kind.kind) else "other"
         self._metrics.count_review(door.value, kind, verdict, elapsed_s)
         self._log_decision(door, request, verdict, decision, elapsed_s)
         return answer
@@ -166,7 +171,7 @@ class Reviewer:
 
     def _unjudged(self, door: Door, request: AdmissionRequest, text: str, reason: str) -> Answer:
         text = plain(text)
-        if door.may_refuse:
+        if door.fails_closed:
             self._metrics.fail_closed.labels(reason).inc()
             return Answer(request.uid, allowed=False, status=Status(text))
         return Answer(
@@ -174,11 +179,11 @@ class Reviewer:
         )
 
     def _count(self, path: str, parsed: Request, decision: Decision) -> None:
-        is_pod = parsed.subject.is_pod
+        kind = parsed.subject.kind
         counted = (
             (verdict.applied.policy.name, verdict.finding.control, verdict.mode.value)
             for verdict in decision.verdicts
-            if path == verdict.applied.counted_by(is_pod=is_pod)
+            if path == verdict.applied.counted_by(kind)
         )
         for labels, number in Counter(counted).items():
             self._metrics.findings.labels(*labels).inc(number)

@@ -47,6 +47,7 @@ def _is_allowed(annotation: str) -> bool:
 CHECK = Check(
     id="apparmor",
     title="AppArmor is not switched off",
+    tier=2,
     level=Level.BASELINE,
     upstream="appArmorProfile",
     revisions=(Revision(KubeVersion(1, 0), _apparmor),),
@@ -61,5 +62,11 @@ securityContext:
   appArmorProfile:
     type: RuntimeDefault  # or leave the field out""",
         breaks="Containers that mount file systems themselves; give those a Localhost profile.",
+    ),
+    supports=(
+        ("CIS Kubernetes 1.10", "5.7.3"),
+        ("NSA/CISA", "C-0055"),
+        ("NIST 800-53 r5", "CM-3 CM-7"),
+        ("NIST 800-190", "4.4.3"),
     ),
 )

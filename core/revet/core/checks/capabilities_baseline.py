@@ -47,6 +47,7 @@ def _capabilities(pod: Pod) -> Iterator[Finding]:
 CHECK = Check(
     id="capabilities-baseline",
     title="No unusual capabilities",
+    tier=1,
     level=Level.BASELINE,
     upstream="capabilities_baseline",
     revisions=(Revision(KubeVersion(1, 0), _capabilities),),
@@ -61,5 +62,11 @@ securityContext:
     drop: [ALL]
     add: [NET_BIND_SERVICE]     # only what the program was seen to need""",
         breaks="Network tools (ping wants NET_RAW), debuggers, eBPF agents, VPN clients.",
+    ),
+    supports=(
+        ("CIS Kubernetes 1.10", "5.2.8 5.2.9"),
+        ("NSA/CISA", "C-0046"),
+        ("NIST 800-53 r5", "CM-3 CM-7"),
+        ("NIST 800-190", "4.4.3"),
     ),
 )

@@ -3,13 +3,14 @@
 Fields: spec.containers[*].securityContext.capabilities.drop
 Allowed: a list with ALL
 Fields: spec.containers[*].securityContext.capabilities.add
-Allowed: undefined, [NET_BIND_SERVICE]
+Allowed: undefined, [NET_BIND_SERVICE], and what the policy allows besides
 """
 
 from collections.abc import Iterator
 from typing import Final
 
 from revet.core.check import (
+    AdjustableRevision,
     Assignment,
     Check,
     Default,
@@ -17,17 +18,18 @@ from revet.core.check import (
     Finding,
     Fix,
     Level,
+    Parameter,
     Profiles,
-    Revision,
 )
 from revet.core.model.pod import Container, Pod
+from revet.core.model.settings import Settings
 from revet.core.model.version import KubeVersion
 
 _ALLOWED: Final = "NET_BIND_SERVICE"
 _HINT: Final = "securityContext: {capabilities: {drop: [ALL]}}"
 
 
-def _capabilities_1_22(pod: Pod) -> Iterator[Finding]:
+def _capabilities_1_22(pod: Pod, settings: Settings) -> Iterator[Finding]:
     for pointer, container in pod.containers:
         context = container.security_context
         capabilities = context.capabilities if context is not None else None
@@ -39,9 +41,10 @@ def _capabilities_1_22(pod: Pod) -> Iterator[Finding]:
             yield _not_dropped(
                 pointer, container.name, f"[{', '.join(drop)}]" if drop else "not set"
             )
-        forbidden = [name for name in capabilities.add or () if name != _ALLOWED]
+        allowed = {_ALLOWED, *settings.allow}
+        forbidden = [name for name in capabilities.add or () if name not in allowed]
         if forbidden:
-            yield _added(pointer, container.name, forbidden)
+            yield _added(pointer, container.name, forbidden, allowed)
 
 
 def _not_dropped(
@@ -56,15 +59,19 @@ def _not_dropped(
     )
 
 
-def _added(pointer: str, container: str, forbidden: list[str]) -> Finding:
+def _added(pointer: str, container: str, forbidden: list[str], allowed: set[str]) -> Finding:
     names = ", ".join(forbidden)
     return Finding(
         "drop-all-capabilities",
         f"{pointer}/securityContext/capabilities/add",
-        f"capabilities.add has {names}; only {_ALLOWED} is allowed",
+        f"capabilities.add has {names}; only {_list(allowed)} allowed",
         container,
         Fix(f"remove {names} from capabilities.add"),
     )
+
+
+def _list(allowed: set[str]) -> str:
+    return f"{', '.join(sorted(allowed))} {'is' if len(allowed) == 1 else 'are'}"
 
 
 def _patch(pod: Pod, pointer: str, container: Container) -> tuple[Assignment, ...]:
@@ -83,23 +90,25 @@ def _is_non_root(pod: Pod, container: Container) -> bool:
     return shared is not None and bool(shared.run_as_non_root)
 
 
-def _capabilities_1_25(pod: Pod) -> Iterator[Finding]:
+def _capabilities_1_25(pod: Pod, settings: Settings) -> Iterator[Finding]:
     # From 1.25 on the API refuses Linux fields on pods that say os.name: windows.
     if not pod.is_windows:
-        yield from _capabilities_1_22(pod)
+        yield from _capabilities_1_22(pod, settings)
 
 
 CHECK = Check(
     id="drop-all-capabilities",
     title="All capabilities dropped",
+    tier=1,
     level=Level.RESTRICTED,
     upstream="capabilities_restricted",
     revisions=(
-        Revision(KubeVersion(1, 22), _capabilities_1_22),
-        Revision(KubeVersion(1, 25), _capabilities_1_25),
+        AdjustableRevision(KubeVersion(1, 22), _capabilities_1_22),
+        AdjustableRevision(KubeVersion(1, 25), _capabilities_1_25),
     ),
     overrides=("capabilities-baseline",),
     patchable=True,
+    parameters=(Parameter("allow", "Capabilities that may be added, such as SYS_TIME."),),
     profiles=Profiles(Default.AUDIT, Default.ENFORCE_PATCH, Default.ENFORCE_PATCH),
     explanation=Explanation(
         what="Every container drops ALL, spelled so, and adds none but NET_BIND_SERVICE. Where "
@@ -116,5 +125,10 @@ containers:
       add: [NET_BIND_SERVICE]   # only to listen below port 1024""",
         breaks="Images that start as root and change owner or user (stock nginx, postgres, "
         "redis); use their unprivileged variants.",
+    ),
+    supports=(
+        ("CIS Kubernetes 1.10", "5.2.10"),
+        ("NSA/CISA", "C-0046"),
+        ("NIST 800-190", "4.4.3"),
     ),
 )

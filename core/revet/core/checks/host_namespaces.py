@@ -32,6 +32,7 @@ def _finding(field: str) -> Finding:
 CHECK = Check(
     id="host-namespaces",
     title="No host namespaces",
+    tier=1,
     level=Level.BASELINE,
     upstream="hostNamespaces",
     revisions=(Revision(KubeVersion(1, 0), _host_namespaces),),
@@ -48,5 +49,11 @@ spec:
   hostIPC: false""",
         breaks="Node agents that watch the host: CNI, node exporters, some ingress controllers. "
         "Run those in a namespace of their own that no enforcing policy selects.",
+    ),
+    supports=(
+        ("CIS Kubernetes 1.10", "5.2.3 5.2.4 5.2.5"),
+        ("NSA/CISA", "C-0038 C-0041"),
+        ("NIST 800-53 r5", "CM-3 CM-7"),
+        ("NIST 800-190", "4.4.3"),
     ),
 )

@@ -26,6 +26,7 @@ def _host_path_volumes(pod: Pod) -> Iterator[Finding]:
 CHECK = Check(
     id="host-path-volumes",
     title="No hostPath volumes",
+    tier=1,
     level=Level.BASELINE,
     upstream="hostPathVolumes",
     revisions=(Revision(KubeVersion(1, 0), _host_path_volumes),),
@@ -41,5 +42,10 @@ volumes:
   emptyDir: {}            # or configMap, secret, persistentVolumeClaim""",
         breaks="Log shippers, node agents, storage drivers. Run those in a namespace of their own "
         "that no enforcing policy selects.",
+    ),
+    supports=(
+        ("CIS Kubernetes 1.10", "5.2.12"),
+        ("NIST 800-53 r5", "AC-4 AC-16 CM-3 CM-6 CM-7 SA-8 SC-7 SI-7"),
+        ("NIST 800-190", "4.5.5"),
     ),
 )

@@ -27,6 +27,7 @@ def _host_ports(pod: Pod) -> Iterator[Finding]:
 CHECK = Check(
     id="host-ports",
     title="No host ports",
+    tier=2,
     level=Level.BASELINE,
     upstream="hostPorts",
     revisions=(Revision(KubeVersion(1, 0), _host_ports),),
@@ -40,5 +41,10 @@ CHECK = Check(
 ports:
 - containerPort: 8080     # no hostPort; a Service makes it reachable""",
         breaks="Ingress controllers and agents that listen on the node itself.",
+    ),
+    supports=(
+        ("CIS Kubernetes 1.10", "5.2.13"),
+        ("NSA/CISA", "C-0044"),
+        ("Kubernetes STIG", "V-242414"),
     ),
 )

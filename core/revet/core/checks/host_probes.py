@@ -47,6 +47,7 @@ def _host_probes(pod: Pod) -> Iterator[Finding]:
 CHECK = Check(
     id="host-probes",
     title="No hosts in probes and lifecycle hooks",
+    tier=2,
     level=Level.BASELINE,
     upstream="hostProbesAndHostLifecycle",
     revisions=(Revision(KubeVersion(1, 34), _host_probes),),

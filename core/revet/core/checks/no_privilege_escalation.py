@@ -58,6 +58,7 @@ def _escalation_1_25(pod: Pod) -> Iterator[Finding]:
 CHECK = Check(
     id="no-privilege-escalation",
     title="No privilege escalation",
+    tier=2,
     level=Level.RESTRICTED,
     upstream="allowPrivilegeEscalation",
     revisions=(
@@ -79,5 +80,10 @@ containers:
     allowPrivilegeEscalation: false""",
         breaks="sudo, and programs that rely on setuid or file capabilities (ping, some mail and "
         "cron programs). Not gosu or su-exec, which start as root.",
+    ),
+    supports=(
+        ("CIS Kubernetes 1.10", "5.2.6"),
+        ("NSA/CISA", "C-0016"),
+        ("NIST 800-190", "4.4.3"),
     ),
 )

@@ -27,6 +27,7 @@ def _privileged(pod: Pod) -> Iterator[Finding]:
 CHECK = Check(
     id="privileged-containers",
     title="No privileged containers",
+    tier=1,
     level=Level.BASELINE,
     upstream="privileged",
     revisions=(Revision(KubeVersion(1, 0), _privileged),),
@@ -44,5 +45,11 @@ containers:
         breaks="Whatever needs the node itself: CNI and CSI drivers, device plugins, nested "
         "container runtimes. Run those in a namespace of their own that no enforcing policy "
         "selects.",
+    ),
+    supports=(
+        ("CIS Kubernetes 1.10", "5.2.2"),
+        ("NSA/CISA", "C-0057"),
+        ("NIST 800-53 r5", "CM-3 CM-7"),
+        ("NIST 800-190", "4.4.3"),
     ),
 )

@@ -32,6 +32,7 @@ def _proc_mount_1_35(pod: Pod) -> Iterator[Finding]:
 CHECK = Check(
     id="proc-mount",
     title="/proc stays masked",
+    tier=1,
     level=Level.BASELINE,
     upstream="procMount",
     revisions=(
@@ -48,5 +49,10 @@ CHECK = Check(
 securityContext:
   procMount: Default      # or leave the field out""",
         breaks="Building or running containers inside a container; use hostUsers: false for that.",
+    ),
+    supports=(
+        ("CIS Kubernetes 1.10", "5.7.3"),
+        ("NIST 800-53 r5", "CM-3 CM-7"),
+        ("NIST 800-190", "4.4.3"),
     ),
 )

@@ -26,6 +26,7 @@ def _proc_mount(pod: Pod) -> Iterator[Finding]:
 CHECK = Check(
     id="proc-mount-restricted",
     title="/proc stays masked, always",
+    tier=1,
     level=Level.RESTRICTED,
     upstream="procMount_restricted",
     # Before 1.35 the baseline check was as strict as this one, which did not exist.

@@ -73,6 +73,7 @@ def _non_root_1_35(pod: Pod) -> Iterator[Finding]:
 CHECK = Check(
     id="run-as-non-root",
     title="Runs as non-root",
+    tier=2,
     level=Level.RESTRICTED,
     upstream="runAsNonRoot",
     revisions=(
@@ -94,5 +95,10 @@ spec:
     runAsUser: 10001      # where the image's USER is root or a name and not a number""",
         breaks="Images that start as root, or whose USER is a name: the kubelet refuses to start "
         "them. Set runAsUser, or build the image with a numeric USER.",
+    ),
+    supports=(
+        ("CIS Kubernetes 1.10", "5.2.7"),
+        ("NSA/CISA", "C-0013"),
+        ("NIST 800-190", "4.1.2"),
     ),
 )

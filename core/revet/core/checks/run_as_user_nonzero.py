@@ -32,6 +32,7 @@ def _user_1_35(pod: Pod) -> Iterator[Finding]:
 CHECK = Check(
     id="run-as-user-nonzero",
     title="runAsUser is not 0",
+    tier=2,
     level=Level.RESTRICTED,
     upstream="runAsUser",
     revisions=(
@@ -48,5 +49,10 @@ CHECK = Check(
 securityContext:
   runAsUser: 10001        # or leave it to the image""",
         breaks="Images that need root to start.",
+    ),
+    supports=(
+        ("CIS Kubernetes 1.10", "5.2.7"),
+        ("NSA/CISA", "C-0013"),
+        ("NIST 800-190", "4.1.2"),
     ),
 )

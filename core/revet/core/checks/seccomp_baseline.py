@@ -58,6 +58,7 @@ def _seccomp_1_19(pod: Pod) -> Iterator[Finding]:
 CHECK = Check(
     id="seccomp-baseline",
     title="Seccomp is not switched off",
+    tier=2,
     level=Level.BASELINE,
     upstream="seccompProfile_baseline",
     revisions=(
@@ -76,5 +77,11 @@ securityContext:
     type: RuntimeDefault""",
         breaks="Programs that sandbox themselves with unusual calls; give those a Localhost "
         "profile.",
+    ),
+    supports=(
+        ("CIS Kubernetes 1.10", "5.7.2"),
+        ("NSA/CISA", "C-0055"),
+        ("NIST 800-53 r5", "CM-3 CM-7"),
+        ("NIST 800-190", "4.4.3"),
     ),
 )

@@ -75,6 +75,7 @@ def _seccomp_1_25(pod: Pod) -> Iterator[Finding]:
 CHECK = Check(
     id="seccomp-required",
     title="Seccomp profile required",
+    tier=2,
     level=Level.RESTRICTED,
     upstream="seccompProfile_restricted",
     revisions=(
@@ -97,5 +98,11 @@ spec:
       type: RuntimeDefault""",
         breaks="Browsers and sandboxes that make user namespaces unprivileged, debuggers and "
         "perf, some users of io_uring. Give those a Localhost profile.",
+    ),
+    supports=(
+        ("CIS Kubernetes 1.10", "5.7.2"),
+        ("NSA/CISA", "C-0055"),
+        ("NIST 800-53 r5", "CM-3 CM-7"),
+        ("NIST 800-190", "4.4.3"),
     ),
 )

@@ -52,6 +52,7 @@ def _selinux_1_31(pod: Pod) -> Iterator[Finding]:
 CHECK = Check(
     id="selinux-options",
     title="SELinux confines containers",
+    tier=2,
     level=Level.BASELINE,
     upstream="seLinuxOptions",
     revisions=(
@@ -69,5 +70,11 @@ securityContext:
   seLinuxOptions:
     level: s0:c123,c456   # no type, user or role""",
         breaks="Agents that run as spc_t to reach the host's files.",
+    ),
+    supports=(
+        ("CIS Kubernetes 1.10", "5.7.3"),
+        ("NSA/CISA", "C-0055"),
+        ("NIST 800-53 r5", "CM-3 CM-7"),
+        ("NIST 800-190", "4.4.3"),
     ),
 )

@@ -62,6 +62,7 @@ def _sysctls_1_32(pod: Pod) -> Iterator[Finding]:
 CHECK = Check(
     id="sysctls",
     title="Only safe sysctls",
+    tier=2,
     level=Level.BASELINE,
     upstream="sysctls",
     revisions=(
@@ -81,5 +82,10 @@ securityContext:
   sysctls:
   - {name: net.ipv4.ip_unprivileged_port_start, value: "80"}""",
         breaks="Databases and proxies that tune the kernel. Set those parameters on the nodes.",
+    ),
+    supports=(
+        ("CIS Kubernetes 1.10", "5.7.3"),
+        ("NIST 800-53 r5", "CM-3 CM-7"),
+        ("NIST 800-190", "4.4.3"),
     ),
 )

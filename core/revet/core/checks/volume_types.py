@@ -63,6 +63,7 @@ def _source(volume: Volume) -> str:
 CHECK = Check(
     id="volume-types",
     title="Only safe volume types",
+    tier=1,
     level=Level.RESTRICTED,
     upstream="restrictedVolumes",
     revisions=(Revision(KubeVersion(1, 0), _volume_types),),
@@ -79,4 +80,5 @@ volumes:
     claimName: data       # the PersistentVolume behind it may be nfs, iscsi, ...""",
         breaks="Pods that mount nfs, iscsi and the like directly, or the node's files.",
     ),
+    supports=(("NIST 800-53 r5", "CM-3 CM-6 CM-7 SA-8 SC-7"),),
 )

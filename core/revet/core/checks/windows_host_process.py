@@ -26,6 +26,7 @@ def _windows_host_process(pod: Pod) -> Iterator[Finding]:
 CHECK = Check(
     id="windows-host-process",
     title="No Windows HostProcess containers",
+    tier=1,
     level=Level.BASELINE,
     upstream="windowsHostProcess",
     revisions=(Revision(KubeVersion(1, 0), _windows_host_process),),
@@ -41,4 +42,5 @@ securityContext:
     hostProcess: false    # or leave the field out""",
         breaks="Node agents and drivers for Windows nodes.",
     ),
+    supports=(("CIS Kubernetes 1.10", "5.2.11"),),
 )

@@ -34,13 +34,29 @@ PATCHABLE: tuple[str, ...] = (
     "drop-all-capabilities",
 )
 
+#: What each text of `allow` must match as a whole, by control: RE2, as the API server has it.
+ALLOWED: dict[str, str] = {
+    "drop-all-capabilities": r"[A-Z][A-Z0-9_]*",
+}
+
+#: Which controls read a setting of `spec.controls[]`.
+SETTINGS: dict[str, tuple[str, ...]] = {
+    "allow": tuple(ALLOWED),
+    "writablePaths": (),
+    "maxExpirationSeconds": (),
+    "minUserId": (),
+    "ports": (),
+}
+
 # Fields of the schema that are refused by name. `[]` stands for each item of a list.
 UNSUPPORTED: tuple[str, ...] = (
-    "spec.controls[].writablePaths",
-    "spec.controls[].allow",
     "spec.exceptions",
     "spec.breakGlass",
-    "spec.images",
+    "spec.images.hosts",
+    "spec.images.usePodPullSecrets",
+    "spec.images.digest",
+    "spec.images.verify",
+    "spec.images.onUnknown",
     "spec.network.canary",
     "spec.network.allow.apiServer",
     "spec.network.allow.aggregatedApis",

@@ -12,22 +12,16 @@ from typing import Final
 
 import msgspec
 
-
-class _Wire(msgspec.Struct, frozen=True, gc=False, rename="camel"):
-    """A JSON object of the API; absent and null are both None."""
+from revet.core.model.wire import Present, Wire
 
 
-class Present(_Wire, frozen=True, gc=False):
-    """An object of which only the presence counts."""
-
-
-class HostPath(_Wire, frozen=True, gc=False):
+class HostPath(Wire, frozen=True, gc=False):
     """A hostPath volume source."""
 
     path: str | None = None
 
 
-class Volume(_Wire, frozen=True, gc=False):
+class Volume(Wire, frozen=True, gc=False):
     """A volume: its name, and which of the sources is set."""
 
     name: str = ""
@@ -63,13 +57,13 @@ class Volume(_Wire, frozen=True, gc=False):
     storageos: Present | None = None
 
 
-class Profile(_Wire, frozen=True, gc=False):
+class Profile(Wire, frozen=True, gc=False):
     """A seccomp or AppArmor profile."""
 
     type: str | None = None
 
 
-class SELinuxOptions(_Wire, frozen=True, gc=False):
+class SELinuxOptions(Wire, frozen=True, gc=False):
     """SELinux labels; `level` is free and not read."""
 
     type: str | None = None
@@ -77,26 +71,26 @@ class SELinuxOptions(_Wire, frozen=True, gc=False):
     role: str | None = None
 
 
-class WindowsOptions(_Wire, frozen=True, gc=False):
+class WindowsOptions(Wire, frozen=True, gc=False):
     """Windows' part of a security context."""
 
     host_process: bool | None = None
 
 
-class Capabilities(_Wire, frozen=True, gc=False):
+class Capabilities(Wire, frozen=True, gc=False):
     """Linux capabilities, spelled as the manifest spells them."""
 
     add: tuple[str, ...] | None = None
     drop: tuple[str, ...] | None = None
 
 
-class Sysctl(_Wire, frozen=True, gc=False):
+class Sysctl(Wire, frozen=True, gc=False):
     """A kernel parameter of the pod."""
 
     name: str | None = None
 
 
-class SecurityContext(_Wire, frozen=True, gc=False):
+class SecurityContext(Wire, frozen=True, gc=False):
     """A pod's or a container's security context: the fields of both."""
 
     privileged: bool | None = None
@@ -112,34 +106,34 @@ class SecurityContext(_Wire, frozen=True, gc=False):
     sysctls: tuple[Sysctl, ...] | None = None
 
 
-class Port(_Wire, frozen=True, gc=False):
+class Port(Wire, frozen=True, gc=False):
     """A container port."""
 
     container_port: int | None = None
     host_port: int | None = None
 
 
-class Endpoint(_Wire, frozen=True, gc=False):
+class Endpoint(Wire, frozen=True, gc=False):
     """The httpGet or tcpSocket of a handler."""
 
     host: str | None = None
 
 
-class Handler(_Wire, frozen=True, gc=False):
+class Handler(Wire, frozen=True, gc=False):
     """A probe or a lifecycle handler."""
 
     http_get: Endpoint | None = None
     tcp_socket: Endpoint | None = None
 
 
-class Lifecycle(_Wire, frozen=True, gc=False):
+class Lifecycle(Wire, frozen=True, gc=False):
     """A container's lifecycle hooks."""
 
     post_start: Handler | None = None
     pre_stop: Handler | None = None
 
 
-class Container(_Wire, frozen=True, gc=False):
+class Container(Wire, frozen=True, gc=False):
     """An init, regular or ephemeral container."""
 
     name: str = ""
@@ -152,13 +146,13 @@ class Container(_Wire, frozen=True, gc=False):
     lifecycle: Lifecycle | None = None
 
 
-class PodOS(_Wire, frozen=True, gc=False):
+class PodOS(Wire, frozen=True, gc=False):
     """The operating system that the pod names."""
 
     name: str | None = None
 
 
-class PodSpec(_Wire, frozen=True, gc=False):
+class PodSpec(Wire, frozen=True, gc=False):
     """A pod's spec."""
 
     init_containers: tuple[Container, ...] | None = None
@@ -173,7 +167,7 @@ class PodSpec(_Wire, frozen=True, gc=False):
     os: PodOS | None = None
 
 
-class OwnerReference(_Wire, frozen=True, gc=False):
+class OwnerReference(Wire, frozen=True, gc=False):
     """Who made the object."""
 
     api_version: str = ""
@@ -183,7 +177,7 @@ class OwnerReference(_Wire, frozen=True, gc=False):
     controller: bool | None = None
 
 
-class ObjectMeta(_Wire, frozen=True, gc=False):
+class ObjectMeta(Wire, frozen=True, gc=False):
     """Metadata of any object, as far as decisions and messages need it."""
 
     name: str | None = None
@@ -202,7 +196,7 @@ class ObjectMeta(_Wire, frozen=True, gc=False):
         return None
 
 
-class PodTemplateSpec(_Wire, frozen=True, gc=False):
+class PodTemplateSpec(Wire, frozen=True, gc=False):
     """Metadata and spec: the shape that a Pod and a workload's template share."""
 
     metadata: ObjectMeta | None = None

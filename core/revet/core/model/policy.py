@@ -8,9 +8,10 @@ from pydantic import Field, ValidationError, model_validator
 from pydantic_core import from_json, to_json
 
 from revet.core.errors import PolicyError
-from revet.core.model.catalog import CONTROLS, PATCHABLE, UNSUPPORTED
+from revet.core.model.catalog import UNSUPPORTED
 from revet.core.model.document import drop_nulls
 from revet.core.model.mode import Mode
+from revet.core.model.policy_control import Control
 from revet.core.model.policy_images import Images
 from revet.core.model.policy_namespaces import Namespaces
 from revet.core.model.policy_network import Network
@@ -45,69 +46,6 @@ class EnforcementOverride(Model):
     """Which of the policy's namespaces this is about."""
     enforcement: Enforcement
     """The ceiling there: Audit, Warn or Enforce, never below the policy's own."""
-
-
-def _listed(texts: tuple[str, ...]) -> str:
-    return ", ".join(texts)
-
-
-def _in_cel(texts: tuple[str, ...]) -> str:
-    return "[" + ", ".join(f"'{text}'" for text in texts) + "]"
-
-
-class Control(Model):
-    """Sets one control otherwise than the profile does. What is left out stays the profile's."""
-
-    id: Name
-    """The control's id, such as run-as-non-root."""
-    mode: Mode | None = None
-    """What a finding leads to: Disabled (not looked for), Audit (counted), Warn (a warning to the
-    client) or Enforce (denied). Never more than the policy's enforcement. Default: the profile's.
-    """
-    patch: bool | None = None
-    """Whether Pods are patched where that is safe, before they are judged; only under Enforce.
-    Default: the profile's.
-    """
-    writable_paths: Annotated[tuple[Text, ...], Field(max_length=32)] | None = None
-    """read-only-rootfs: the paths where a patched container gets a writable emptyDir."""
-    allow: Annotated[tuple[Text, ...], Field(max_length=64)] | None = None
-    """Values that the control lets pass besides those it always allows."""
-
-    @rule(
-        f"self.id in {_in_cel(CONTROLS)}",
-        'control "{id}" is not supported in this version, must be one of ' + _listed(CONTROLS),
-        "id",
-    )
-    def is_known(self) -> bool:
-        """Tell whether this version has the control."""
-        return self.id in CONTROLS
-
-    @rule(
-        f"!has(self.patch) || !self.patch || self.id in {_in_cel(PATCHABLE)}",
-        "true is possible only for " + _listed(PATCHABLE),
-        "patch",
-    )
-    def can_patch(self) -> bool:
-        """Tell whether there is a patch, where one is asked for."""
-        return not self.patch or self.id in PATCHABLE
-
-    @rule(
-        "!has(self.patch) || !self.patch || !has(self.mode) || self.mode != 'Disabled'",
-        "true needs a mode other than Disabled",
-        "patch",
-    )
-    def looks_before_it_patches(self) -> bool:
-        """Tell whether a patch that is asked for can ever happen."""
-        return not self.patch or self.mode is not Mode.DISABLED
-
-    @rule(
-        "has(self.mode) || has(self.patch) || has(self.writablePaths) || has(self.allow)",
-        "sets nothing, must have mode or patch",
-    )
-    def sets_something(self) -> bool:
-        """Tell whether the entry says anything."""
-        settings = (self.mode, self.patch, self.writable_paths, self.allow)
-        return any(each is not None for each in settings)
 
 
 class Exceptions(Model):

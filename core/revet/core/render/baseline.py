@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from revet.core import check
 from revet.core.checks import ALL
+from revet.core.compiled_policy import changes
 from revet.core.engine import select_level, select_profile
 from revet.core.errors import PolicyError
 from revet.core.model.meta import FIELD_MANAGER, Manifest
@@ -19,6 +20,7 @@ from revet.core.model.policy import HardeningPolicy, HardeningPolicySpec
 from revet.core.model.policy_namespaces import Level
 from revet.core.model.policy_network import Switch
 from revet.core.model.selector import canonical
+from revet.core.model.settings import DEFAULT_SETTINGS
 from revet.core.model.version import LATEST, KubeVersion
 
 PREFIX: Final = "pod-security.kubernetes.io/"
@@ -201,9 +203,10 @@ def _find_enforceable(
 def _list_not_enforced(spec: HardeningPolicySpec, level: Level) -> list[str]:
     """Return the controls that the plugin enforces at a level, and the policy does not."""
     version = KubeVersion.parse(spec.standard_version)
-    changes = {control.id: (control.mode, control.patch) for control in spec.controls}
-    active = select_profile(ALL, spec.profile, version, changes)
-    enforced = [each for each in active if each.mode is Mode.ENFORCE]
+    active = select_profile(ALL, spec.profile, version, changes(spec))
+    # What a policy allows besides, the plugin would refuse.
+    looser = {control.id for control in spec.controls if control.settings != DEFAULT_SETTINGS}
+    enforced = [each for each in active if each.mode is Mode.ENFORCE and each.id not in looser]
     covered = {each.id for each in enforced}.union(*(each.overrides for each in enforced))
     asked = select_level(ALL, check.Level(level.value), version)
     return [each.id for each in asked if each.id not in covered]

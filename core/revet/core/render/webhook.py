@@ -11,6 +11,7 @@ from typing import Final
 
 from revet.core.compiled_policy import CompiledPolicy
 from revet.core.entry import Entry, named_namespaces, select_names
+from revet.core.kinds import KINDS, POD, Kind
 from revet.core.model.meta import BREAK_GLASS_LABEL, Manifest, Owner, render_metadata
 from revet.core.model.selector import LabelSelector, Operator, Requirement, join
 from revet.core.render.selector import render_selector
@@ -22,8 +23,8 @@ NAME: Final = "revet"
 FAIL_TIMEOUT_S: Final = 5
 IGNORE_TIMEOUT_S: Final = 2
 
-# Whether an update changes the pod spec or template. All others pass by us, so that scaling down,
-# Job completion, labels and deletes work while we are dead. An expression error under Fail is a
+# Whether an update changes what is judged. All others pass by us, so that scaling down, Job
+# completion, labels and deletes work while we are dead. An expression error under Fail is a
 # refusal, even while we are alive: hence the first parts, should somebody widen the rules by hand.
 CHANGES_THE_POD: Final = (
     "!(request.kind.kind in ['Pod','ReplicationController','ReplicaSet','Deployment','StatefulSet',"
@@ -39,11 +40,6 @@ NOT_API_SERVER: Final = "request.userInfo.username != 'system:apiserver'"
 
 _PODS: Final = ("pods",)
 _POD_PARTS: Final = ("pods/ephemeralcontainers", "pods/resize")
-_TEMPLATES: Final = (
-    ("", ("podtemplates", "replicationcontrollers")),
-    ("apps", ("daemonsets", "deployments", "replicasets", "statefulsets")),
-    ("batch", ("cronjobs", "jobs")),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,32 +110,55 @@ def _merge(policies: Iterable[CompiledPolicy]) -> list[Entry]:
         for _, entry in policy.entries:
             known = merged.get(entry.path, entry)
             merged[entry.path] = replace(
-                known,
-                pods=known.pods or entry.pods,
-                templates=known.templates or entry.templates,
-                patches=known.patches or entry.patches,
+                known, kinds=known.kinds | entry.kinds, patches=known.patches or entry.patches
             )
     return [merged[path] for path in sorted(merged)]
 
 
 def _validating(entry: Entry, backend: Backend, system: frozenset[str]) -> list[Manifest]:
-    """Return two: one for what comes new, and one for updates, that has to be filtered first.
+    """Return one for what comes new, one for updates, and one for each kind with a condition.
 
     Apart, since a condition costs the API server about as much as the call itself: it converts each
     object for it, also where the operation alone would tell.
     """
-    name = "enforce" if entry.fail else "audit"
-    new, updates = _rules(entry, "CREATE"), _rules(entry, "UPDATE")
-    if entry.pods:
+    prefix = "enforce" if entry.fail else "cluster" if entry.is_cluster_scoped else "audit"
+    kinds = [kind for kind in KINDS if kind.name in entry.kinds]
+    plain = [kind for kind in kinds if not kind.condition]
+    new, updates = _rules(plain, "CREATE"), _rules(plain, "UPDATE")
+    if POD in entry.kinds:
         # A pod is seldom changed so, and all that may change there is judged.
         new.append(_rule("", _POD_PARTS, "UPDATE"))
-    changes = [{"name": "changes-the-pod", "expression": CHANGES_THE_POD}]
-    manifests = (
-        _call(entry, f"{name}-{entry.hash}", new, [], backend),
-        _call(entry, f"{name}-update-{entry.hash}", updates, changes, backend),
-    )
+    calls: list[tuple[str, list[Manifest], list[Manifest]]] = [
+        ("", new, []),
+        ("update-", updates, _changes(plain)),
+    ]
+    for kind in kinds:
+        if kind.condition:
+            conditions = [{"name": "is-judged", "expression": kind.condition}]
+            calls.append((f"{kind.plural}-", _rules([kind], "CREATE"), conditions))
     selector = _selector(entry, system)
-    return [each | {"namespaceSelector": deepcopy(selector)} for each in manifests if each["rules"]]
+    return [
+        _call(entry, f"{prefix}-{word}{entry.hash}", rules, conditions, backend)
+        | {"namespaceSelector": deepcopy(selector)}
+        for word, rules, conditions in calls
+        if rules
+    ]
+
+
+def _changes(kinds: Iterable[Kind]) -> list[Manifest]:
+    """Return the conditions under which an update is judged; each lets other kinds pass on."""
+    conditions = [{"name": "changes-the-pod", "expression": CHANGES_THE_POD}]
+    parts: dict[tuple[str, ...], list[str]] = {}
+    for kind in kinds:
+        if not kind.holds_pod:
+            parts.setdefault(kind.judged, []).append(kind.name)
+    for judged, names in parts.items():
+        listed = ", ".join(f"'{name}'" for name in names)
+        changed = " || ".join(f"object.{part} != oldObject.{part}" for part in judged)
+        expression = f"!(request.kind.kind in [{listed}]) || {changed}"
+        name = f"changes-{'-'.join(part.rpartition('?')[2] for part in judged)}"
+        conditions.append({"name": name, "expression": expression})
+    return conditions
 
 
 def _call(
@@ -179,6 +198,8 @@ def _mutating(entry: Entry, backend: Backend, system: frozenset[str]) -> Manifes
 
 def _selector(entry: Entry, system: frozenset[str]) -> Manifest:
     selector, named = entry.selector, named_namespaces(entry.selector)
+    if entry.is_cluster_scoped:
+        return {}
     if entry.system_only:
         return render_selector(join(selector, select_names(Operator.IN, named & system)))
     # Named one by one, a system namespace may be watched.
@@ -192,18 +213,25 @@ def _selector(entry: Entry, system: frozenset[str]) -> Manifest:
     return render_selector(selector)
 
 
-def _rules(entry: Entry, operation: str) -> list[Manifest]:
-    rules = [_rule("", _PODS, operation)] if entry.pods else []
-    if entry.templates:
-        rules += (_rule(group, resources, operation) for group, resources in _TEMPLATES)
-    return rules
+def _rules(kinds: Iterable[Kind], operation: str) -> list[Manifest]:
+    """Return a rule for each API group; Pods have one of their own."""
+    groups: dict[tuple[str, bool, bool, bool], list[str]] = {}
+    for kind in kinds:
+        place = (kind.group, kind.is_namespaced, kind.holds_pod, kind.name == POD)
+        groups.setdefault(place, []).append(kind.plural)
+    return [
+        _rule(group, tuple(plurals), operation, is_namespaced=is_namespaced)
+        for (group, is_namespaced, _, _), plurals in groups.items()
+    ]
 
 
-def _rule(group: str, resources: tuple[str, ...], operation: str) -> Manifest:
+def _rule(
+    group: str, resources: tuple[str, ...], operation: str, *, is_namespaced: bool = True
+) -> Manifest:
     return {
         "apiGroups": [group],
         "apiVersions": ["v1"],
         "operations": [operation],
         "resources": list(resources),
-        "scope": "Namespaced",
+        "scope": "Namespaced" if is_namespaced else "Cluster",
     }

@@ -1,0 +1,71 @@
+"""An object that holds no pod, as the checks read it: Services, Ingresses, roles, bindings, ..."""
+
+from dataclasses import dataclass
+from typing import Final, Generic, TypeVar
+
+import msgspec
+
+from revet.core.errors import ManifestError
+from revet.core.model.network_policy import NetworkPolicy
+from revet.core.model.pod import ObjectMeta
+from revet.core.model.rbac import Binding, Role, Secret
+from revet.core.model.service import Gateway, Ingress, Service
+from revet.core.model.wire import Wire
+
+Body_co = TypeVar("Body_co", covariant=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Item(Generic[Body_co]):
+    """An object: `body` is what the checks see of it beside kind and metadata."""
+
+    kind: str
+    metadata: ObjectMeta
+    body: Body_co
+
+    #: As of a Subject: nothing stands before the pointers of its findings.
+    prefix = ""
+
+
+class _Holder(Wire, frozen=True, gc=False):
+    metadata: ObjectMeta | None = None
+
+
+_NO_METADATA: Final = ObjectMeta()
+_RBAC: Final = "rbac.authorization.k8s.io"
+_BODIES: Final[dict[tuple[str, str], type[Wire]]] = {
+    ("", "Service"): Service,
+    ("", "Secret"): Secret,
+    ("gateway.networking.k8s.io", "Gateway"): Gateway,
+    ("networking.k8s.io", "Ingress"): Ingress,
+    ("networking.k8s.io", "NetworkPolicy"): NetworkPolicy,
+    (_RBAC, "Role"): Role,
+    (_RBAC, "RoleBinding"): Binding,
+    (_RBAC, "ClusterRole"): Role,
+    (_RBAC, "ClusterRoleBinding"): Binding,
+}
+_holder = msgspec.json.Decoder(_Holder)
+_decoders = {place: msgspec.json.Decoder(body) for place, body in _BODIES.items()}
+
+
+def is_item(group: str, kind: str) -> bool:
+    """Return whether objects of this kind are judged, and hold no pod."""
+    return (group, kind) in _decoders
+
+
+def read_item(group: str, kind: str, data: bytes | msgspec.Raw) -> Item[Wire]:
+    """Decode an object from its JSON.
+
+    Raises:
+        ManifestError: another kind, or JSON that does not fit it; the message names the field.
+
+    """
+    decoder = _decoders.get((group, kind))
+    if decoder is None:
+        raise ManifestError(f"{group or 'core'}/{kind} is judged by no control")
+    try:
+        metadata = _holder.decode(data).metadata
+        body = decoder.decode(data)
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
+        raise ManifestError(f"{kind}: {error}") from error
+    return Item(kind, metadata or _NO_METADATA, body)

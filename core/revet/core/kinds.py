@@ -1,0 +1,69 @@
+"""Every kind that a control judges, and what of it an update must change for us to be asked.
+
+One table, because the reader, the entries and the renderer of the webhook configurations need it.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A kind of object, in the one version (v1) that it is judged in.
+
+    Attributes:
+        group: its API group, empty for core.
+        name: the kind.
+        plural: the resource.
+        judged: of a kind that holds no pod, the parts that an update must change to be judged, as
+            paths of CEL; optional ones, since an expression error under Fail is a refusal.
+        is_namespaced: whether it is in a namespace.
+        holds_pod: whether it is a Pod, or has a template of one.
+        condition: in CEL, which of them are judged at all, and on CREATE only; empty: all.
+
+    """
+
+    group: str
+    name: str
+    plural: str
+    judged: tuple[str, ...] = ()
+    is_namespaced: bool = True
+    holds_pod: bool = False
+    condition: str = ""
+
+
+POD: Final = "Pod"
+TOKEN_SECRET: Final = "kubernetes.io/service-account-token"  # noqa: S105 -- a type's name
+_RBAC: Final = "rbac.authorization.k8s.io"
+_NETWORKING: Final = "networking.k8s.io"
+_SPEC: Final = ("?spec",)
+_SPEC_OR_NOTES: Final = ("?spec", "metadata.?annotations")
+_RULES: Final = ("?rules", "metadata.?labels")
+_SUBJECTS: Final = ("?subjects",)
+_IS_TOKEN: Final = f"object.?type.orValue('') == '{TOKEN_SECRET}'"
+
+KINDS: Final[tuple[Kind, ...]] = (
+    Kind("", POD, "pods", holds_pod=True),
+    Kind("", "PodTemplate", "podtemplates", holds_pod=True),
+    Kind("", "ReplicationController", "replicationcontrollers", holds_pod=True),
+    Kind("apps", "DaemonSet", "daemonsets", holds_pod=True),
+    Kind("apps", "Deployment", "deployments", holds_pod=True),
+    Kind("apps", "ReplicaSet", "replicasets", holds_pod=True),
+    Kind("apps", "StatefulSet", "statefulsets", holds_pod=True),
+    Kind("batch", "CronJob", "cronjobs", holds_pod=True),
+    Kind("batch", "Job", "jobs", holds_pod=True),
+    Kind("", "Service", "services", _SPEC_OR_NOTES),
+    # Its type never changes, and other Secrets are none of our business.
+    Kind("", "Secret", "secrets", condition=_IS_TOKEN),
+    Kind("gateway.networking.k8s.io", "Gateway", "gateways", _SPEC_OR_NOTES),
+    Kind(_NETWORKING, "Ingress", "ingresses", _SPEC_OR_NOTES),
+    Kind(_NETWORKING, "NetworkPolicy", "networkpolicies", _SPEC),
+    Kind(_RBAC, "Role", "roles", _RULES),
+    Kind(_RBAC, "RoleBinding", "rolebindings", _SUBJECTS),
+    Kind(_RBAC, "ClusterRole", "clusterroles", _RULES, is_namespaced=False),
+    Kind(_RBAC, "ClusterRoleBinding", "clusterrolebindings", _SUBJECTS, is_namespaced=False),
+)
+
+BY_NAME: Final[dict[str, Kind]] = {kind.name: kind for kind in KINDS}
+PODS: Final = frozenset(kind.name for kind in KINDS if kind.holds_pod)
+TEMPLATES: Final = PODS - {POD}

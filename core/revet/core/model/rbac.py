@@ -1,0 +1,65 @@
+"""Roles and bindings as the checks read them (rbac.authorization.k8s.io/v1), and token Secrets.
+
+https://kubernetes.io/docs/reference/access-authn-authz/rbac/
+"""
+
+import msgspec
+
+from revet.core.model.wire import Wire
+
+
+class PolicyRule(Wire, frozen=True, gc=False):
+    """What a role allows: verbs on resources of API groups, or on URLs that are no resources."""
+
+    verbs: tuple[str, ...] | None = None
+    api_groups: tuple[str, ...] | None = None
+    resources: tuple[str, ...] | None = None
+    resource_names: tuple[str, ...] | None = None
+    non_resource_urls: tuple[str, ...] | None = msgspec.field(name="nonResourceURLs", default=None)
+
+
+class Role(Wire, frozen=True, gc=False):
+    """A Role, or a ClusterRole with the rules that aggregation has filled in."""
+
+    rules: tuple[PolicyRule, ...] | None = None
+
+
+class RoleRef(Wire, frozen=True, gc=False):
+    """The role that a binding gives."""
+
+    kind: str = ""
+    name: str = ""
+
+
+class Subject(Wire, frozen=True, gc=False):
+    """Whom a binding gives it to; a ServiceAccount has a namespace."""
+
+    kind: str = ""
+    name: str = ""
+    namespace: str | None = None
+
+
+class Binding(Wire, frozen=True, gc=False):
+    """A RoleBinding or a ClusterRoleBinding."""
+
+    role_ref: RoleRef = RoleRef()
+    subjects: tuple[Subject, ...] | None = None
+
+
+class Secret(Wire, frozen=True, gc=False):
+    """A Secret, of which nothing but the type is read."""
+
+    type: str | None = None
+
+
+class SigningRequestSpec(Wire, frozen=True, gc=False):
+    """Who asks for a client certificate, and the request itself (base64 of PEM)."""
+
+    signer_name: str = ""
+    request: str = ""
+
+
+class SigningRequest(Wire, frozen=True, gc=False):
+    """A CertificateSigningRequest, but for its metadata."""
+
+    spec: SigningRequestSpec = SigningRequestSpec()

@@ -1,0 +1,29 @@
+"""What a policy sets of a control beside its mode, as the checks take it."""
+
+from dataclasses import dataclass
+from typing import Final
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The settings of one control under one policy; which of them it reads, the catalog says.
+
+    Attributes:
+        allow: values that pass besides those that always do.
+        writable_paths: where a container gets a writable emptyDir.
+        max_expiration_s: the longest life of a token, in seconds; None: the control's own.
+        min_user_id: the least user id; None: the control's own.
+        ports: port numbers that count besides those that always do.
+        registries: where images may come from: prefixes that end in a slash; empty: anywhere.
+
+    """
+
+    allow: frozenset[str] = frozenset()
+    writable_paths: tuple[str, ...] = ()
+    max_expiration_s: int | None = None
+    min_user_id: int | None = None
+    ports: frozenset[int] = frozenset()
+    registries: tuple[str, ...] = ()
+
+
+DEFAULT_SETTINGS: Final = Settings()
