@@ -38,7 +38,7 @@ def inspect(subject: Subject, document: bytes, applied: Sequence[Applied]) -> De
         return decision
     if _is_mirror(subject):
         return Decision(tuple(replace(each, spared=True) for each in decision.verdicts))
-    left = _judge_mended(subject, pod, document, applied)
+    left = judge_mended(subject, pod, document, applied)
     if left is None:
         return decision
     broken = {_key(each) for each in left.verdicts}
@@ -108,7 +108,7 @@ class Tally:
             del self._top[max(self._top, key=lambda each: self._top[each][0])]
 
 
-def _judge_mended(
+def judge_mended(
     subject: Subject, pod: Pod, document: bytes, applied: Sequence[Applied]
 ) -> Decision | None:
     """Judge the pod as the policies' patches would make it; None: they would not change it."""
