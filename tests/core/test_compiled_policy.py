@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from revet.core.compiled_policy import Applied, CompiledPolicy, apply
+from revet.core.kinds import POD, PODS
 from revet.core.model.mode import Mode
 from tests.support.policy_builder import NAME_LABEL, compile_policy, named, override
 
@@ -79,7 +80,7 @@ def test_a_call_proves_what_labels_in_memory_do_not_show_yet() -> None:
     assert _apply(policy) == ()
     (applied,) = _apply(policy, path=entry.path)
     assert applied.ceiling is Mode.ENFORCE
-    assert applied.pods_counted_by == applied.templates_counted_by == entry.path
+    assert {applied.counted_by(kind) for kind in PODS} == {entry.path}
     assert _apply(policy, path="/validate/000000000000") == ()
 
 
@@ -110,7 +111,7 @@ def test_a_call_proves_nothing_of_other_policies() -> None:
 
 
 def _called(
-    policy: CompiledPolicy, namespace: str, labels: Mapping[str, str], *, is_pod: bool
+    policy: CompiledPolicy, namespace: str, labels: Mapping[str, str], kind: str
 ) -> list[str]:
     """Return the paths that the API server would call, Fail ones first, as it is configured."""
     is_system = namespace in SYSTEM
@@ -118,7 +119,7 @@ def _called(
         entry.path
         for matches, entry in policy.entries
         if matches(labels)
-        and entry.takes(is_pod=is_pod)
+        and kind in entry.kinds
         and not (is_system and (entry.fail or namespace not in policy.named))
         and not (entry.system_only and not is_system)
     ]
@@ -139,13 +140,11 @@ SELECTORS: list[Mapping[str, object]] = [
 ]
 
 
-@pytest.mark.parametrize("is_pod", [True, False])
+@pytest.mark.parametrize("kind", [POD, "Deployment"])
 @pytest.mark.parametrize("selector", SELECTORS)
 @pytest.mark.parametrize("spec", SPECS)
 def test_exactly_one_of_the_calls_counts_and_a_fail_one_first(
-    spec: Mapping[str, Any],
-    selector: Mapping[str, object],
-    is_pod: bool,  # noqa: FBT001 -- a column of the table
+    spec: Mapping[str, Any], selector: Mapping[str, object], kind: str
 ) -> None:
     policy = compile_policy(selector=selector, **spec)
     for namespace, labels in product(
@@ -153,11 +152,11 @@ def test_exactly_one_of_the_calls_counts_and_a_fail_one_first(
         ({}, {"tier": "prod"}, {"tier": "prod", "team": "payments", "canary": "true"}),
     ):
         seen = _labels(namespace, **labels)
-        called = _called(policy, namespace, seen, is_pod=is_pod)
+        called = _called(policy, namespace, seen, kind)
         applies = policy.ceiling(namespace, seen, SYSTEM) is not None
         assert bool(called) == applies
         for path in called:
             (applied,) = apply([policy], namespace, seen, SYSTEM, path)
-            counter = applied.pods_counted_by if is_pod else applied.templates_counted_by
+            counter = applied.counted_by(kind)
             assert counter in called
             assert counter == min(called, key=lambda each: (each.startswith("/audit/"), each))

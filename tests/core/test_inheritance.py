@@ -8,7 +8,7 @@ import pytest
 
 from revet.core.check import Finding
 from revet.core.checks import ALL, BY_ID
-from revet.core.engine import mend, select_profile
+from revet.core.engine import Change, mend, select_profile
 from revet.core.model.mode import Mode
 from revet.core.model.version import LATEST, KubeVersion
 from tests.support.check_files import read_manifest
@@ -32,8 +32,8 @@ def _pod(spec: Mapping[str, Any], pod: Context | None, *containers: Context | No
 
 
 def _find(control: str, manifest: Manifest, version: KubeVersion = LATEST) -> list[Finding]:
-    run = BY_ID[control].revision(version)
-    return [] if run is None else list(run(read_manifest(manifest).pod()))
+    revision = BY_ID[control].revision(version)
+    return [] if revision is None else list(revision.run(read_manifest(manifest).pod()))
 
 
 # Control: what "good" and "bad" are, and whether a value is required.
@@ -200,7 +200,10 @@ def test_windows_is_exempt_from_three_controls_from_1_25(control: str, system: s
 )
 def test_windows_is_never_patched(version: KubeVersion, context: Context) -> None:
     checks = select_profile(
-        ALL, "restricted", version, {check.id: (Mode.ENFORCE, check.patchable) for check in ALL}
+        ALL,
+        "restricted",
+        version,
+        {check.id: Change(Mode.ENFORCE, check.patchable) for check in ALL},
     )
     manifest = _pod({"os": {"name": "windows"}}, {"runAsUser": 1000}, context, None)
     assert mend(manifest, "", checks)[1] == []

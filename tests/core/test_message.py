@@ -184,7 +184,7 @@ def test_a_character_that_steers_is_shown_by_its_number() -> None:
 
 
 def _warn(count: int, message: str = "hostPort is 80") -> Decision:
-    applied = Applied(compile_policy(enforcement="Warn"), Mode.WARN, None, None)
+    applied = Applied(compile_policy(enforcement="Warn"), Mode.WARN, ())
     return Decision(
         tuple(
             Verdict(
@@ -275,7 +275,7 @@ def test_a_place_is_shown_as_kubernetes_writes_it(
 
 def test_a_finding_without_a_fix_is_shown_without() -> None:
     finding = Finding("host-ports", "/spec/containers/0/ports/0", "hostPort is 80", "app")
-    applied = Applied(PRODUCTION, Mode.ENFORCE, None, None)
+    applied = Applied(PRODUCTION, Mode.ENFORCE, ())
     for fix, lines in ((None, 3), (Fix("remove it"), 4)):
         shown = Finding(finding.control, finding.pointer, finding.message, "app", fix)
         decision = Decision((Verdict(applied, shown, Mode.ENFORCE),))

@@ -7,7 +7,7 @@ import pytest
 
 from revet.core.check import Assignment, Json
 from revet.core.checks import ALL, BY_ID
-from revet.core.engine import ActiveCheck, evaluate, mend, select_profile
+from revet.core.engine import ActiveCheck, Change, evaluate, mend, select_profile
 from revet.core.errors import ManifestError
 from revet.core.model.mode import Mode
 from revet.core.model.pod import Pod
@@ -38,9 +38,7 @@ def _pod(
 
 
 def _patching(*controls: str, version: KubeVersion = LATEST) -> list[ActiveCheck]:
-    changes: dict[str, tuple[Mode | None, bool | None]] = {
-        check.id: (Mode.ENFORCE, check.id in controls) for check in ALL
-    }
+    changes = {check.id: Change(Mode.ENFORCE, check.id in controls) for check in ALL}
     return select_profile(ALL, "restricted", version, changes)
 
 

@@ -18,6 +18,7 @@ from revet.core.model.policy import (
     Profile,
     parse_policy,
 )
+from revet.core.model.policy_images import Images
 from revet.core.model.policy_network import Network
 from revet.core.model.schema import Model
 from revet.core.model.selector import LabelSelector
@@ -89,9 +90,15 @@ def test_everything_supported_is_read_as_written() -> None:
         controls=(
             Control(id="sysctls", mode=Mode.DISABLED),
             Control(id="seccomp-required", patch=True),
-            Control(id="drop-all-capabilities", mode=Mode.ENFORCE, patch=False),
+            Control(
+                id="drop-all-capabilities",
+                mode=Mode.ENFORCE,
+                patch=False,
+                allow=("SYS_TIME", "KILL"),
+            ),
             Control(id="apparmor", mode=Mode.AUDIT, patch=False),
         ),
+        images=Images(registries=("registry.example.com/", "registry.example.com:5000/team/")),
     )
 
 

@@ -221,10 +221,10 @@ async def test_a_resize_passes_even_for_a_pod_from_before_the_policy(webhook: Ha
 
 async def test_another_kind_on_a_fail_path_is_never_passed(webhook: Harness) -> None:
     webhook.know(STRICT)
-    service = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "web"}}
-    response = await webhook.ask(PATH, service)
+    other = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "web"}}
+    response = await webhook.ask(PATH, other)
     assert response["allowed"] is False
-    assert "core/Service holds no pod" in messages(response)
+    assert "core/ConfigMap" in messages(response)
 
 
 async def test_a_policy_in_each_mode_gives_one_answer(webhook: Harness) -> None:

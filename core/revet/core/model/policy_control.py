@@ -65,17 +65,17 @@ class Control(Model):
     """Whether Pods are patched where that is safe, before they are judged; only under Enforce.
     Default: the profile's.
     """
-    allow: Annotated[tuple[Text, ...], Field(max_length=64)] | None = None
+    allow: Annotated[tuple[Text, ...], Field(min_length=1, max_length=64)] | None = None
     """Values that the control lets pass besides those that it always does; docs/controls.md says
     what they are for each control that has this.
     """
-    writable_paths: Annotated[tuple[Path, ...], Field(max_length=32)] | None = None
+    writable_paths: Annotated[tuple[Path, ...], Field(min_length=1, max_length=32)] | None = None
     """The paths where a patched container gets a writable emptyDir."""
     max_expiration_seconds: Annotated[int, Field(ge=600, le=2**31 - 1)] | None = None
     """The longest time that a token may be good for, in seconds."""
     min_user_id: Annotated[int, Field(ge=1, le=2**31 - 1)] | None = None
     """The least user id that containers may run as."""
-    ports: Annotated[tuple[Port, ...], Field(max_length=64)] | None = None
+    ports: Annotated[tuple[Port, ...], Field(min_length=1, max_length=64)] | None = None
     """Port numbers that count besides those that always do."""
 
     @property
@@ -142,5 +142,6 @@ class Control(Model):
     )
     def allows_what_there_can_be(self) -> bool:
         """Tell whether every text of `allow` has the control's form."""
-        pattern = ALLOWED.get(self.id, "")
-        return all(re.fullmatch(pattern, each) for each in self.allow or ())
+        # Where there is none the rule above speaks, as on the API server.
+        pattern = ALLOWED.get(self.id)
+        return pattern is None or all(re.fullmatch(pattern, each) for each in self.allow or ())
