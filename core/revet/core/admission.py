@@ -85,7 +85,7 @@ def judge(request: Request, applied: Sequence[Applied]) -> Decision:
         patching = _patching(pod, applied)
         if any(True for _ in safe_fixes(pod, patching)):
             document: Json = msgspec.json.decode(request.document)
-            pod = Pod(mend(document, subject.prefix, patching)[0])
+            pod = Pod(mend(document, subject.prefix, patching)[0], pod.namespace)
     at_most = Mode.AUDIT if request.is_mirror else Mode.ENFORCE
     return decide(pod, applied, is_pod=subject.is_pod, at_most=at_most)
 

@@ -122,7 +122,7 @@ def judge_mended(
     if not any(True for _ in safe_fixes(pod, patching)):
         return None
     parsed: Json = msgspec.json.decode(document)
-    mended = Pod(mend(parsed, subject.prefix, patching)[0])
+    mended = Pod(mend(parsed, subject.prefix, patching)[0], pod.namespace)
     return decide(mended, applied, is_pod=subject.is_pod, at_most=Mode.ENFORCE)
 
 

@@ -1,10 +1,10 @@
 """Policies made ready to judge: compiled when they change, so that a review only looks up."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Self
 
-from revet.core.check import CheckItem
+from revet.core.check import Check, CheckItem
 from revet.core.checks import ALL
 from revet.core.engine import ActiveCheck, Change, select_profile
 from revet.core.entry import Entry, entries, is_for_all, named_namespaces, scopes
@@ -50,12 +50,12 @@ class CompiledPolicy:
     is_for_all: bool
 
     @classmethod
-    def of(cls, policy: HardeningPolicy) -> Self:
-        """Compile a policy."""
+    def of(cls, policy: HardeningPolicy, catalog: Sequence[Check] = ALL) -> Self:
+        """Compile a policy, with the controls that there are."""
         spec = policy.spec
         checks = tuple(
             select_profile(
-                ALL,
+                catalog,
                 spec.profile,
                 KubeVersion.parse(spec.standard_version),
                 changes(spec),

@@ -143,9 +143,11 @@ def _refused_kinds(spec: HardeningPolicySpec, checks: Iterable[ActiveCheck]) -> 
     A dead Fail entry on ClusterRoles would keep the API server itself from starting: it writes its
     bootstrap roles before it is ready.
     """
-    kinds = _judged_kinds(each for each in checks if each.mode is Mode.ENFORCE)
-    if spec.templates is not Mode.ENFORCE:
-        kinds -= TEMPLATES
+    kinds: set[str] = set()
+    for check in checks:
+        if check.mode is Mode.ENFORCE:
+            refuses_templates = spec.templates is Mode.ENFORCE and not check.defaulted
+            kinds |= _judged_kinds([check]) - (frozenset() if refuses_templates else TEMPLATES)
     return frozenset(kind for kind in kinds if BY_NAME[kind].is_namespaced)
 
 

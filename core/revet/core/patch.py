@@ -21,6 +21,8 @@ class Operation(TypedDict):
 
 
 ADD: Final = "add"
+#: The place after a list's last item (RFC 6901); what the list has already is not added again.
+APPEND: Final = "-"
 
 
 def assign(document: Json, assignments: Iterable[Assignment], prefix: str = "") -> list[Operation]:
@@ -40,9 +42,15 @@ def _assign(document: Json, pointer: str, value: Json) -> list[Operation]:
     place = document
     for depth, token in enumerate(tokens[:-1], start=1):
         if isinstance(place, dict) and place.get(token) is None:
-            place[token] = {}
-            operations.append(Operation(op=ADD, path=join(*tokens[:depth]), value={}))
+            made: Json = [] if tokens[depth] == APPEND else {}
+            place[token] = deepcopy(made)
+            operations.append(Operation(op=ADD, path=join(*tokens[:depth]), value=made))
         place = _step(place, token, pointer)
+    if isinstance(place, list) and tokens[-1] == APPEND:
+        if value not in place:
+            place.append(deepcopy(value))
+            operations.append(Operation(op=ADD, path=pointer, value=value))
+        return operations
     if not isinstance(place, dict):
         raise ManifestError(f"{pointer} can't be set: its parent is no object")
     if place.get(tokens[-1]) is None:

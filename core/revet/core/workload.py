@@ -60,7 +60,7 @@ class Subject:
 
     def pod(self) -> Pod:
         """Lay the pod out for the checks."""
-        return Pod(self.template)
+        return Pod(self.template, self.metadata.namespace or "")
 
 
 #: More than any pod that runs has; a node's limits are far below.

@@ -106,7 +106,7 @@ CHECK = Check(
         AdjustableRevision(KubeVersion(1, 22), _capabilities_1_22),
         AdjustableRevision(KubeVersion(1, 25), _capabilities_1_25),
     ),
-    overrides=("capabilities-baseline",),
+    overrides=("capabilities-baseline", "drop-net-raw"),
     patchable=True,
     parameters=(Parameter("allow", "Capabilities that may be added, such as SYS_TIME."),),
     profiles=Profiles(Default.AUDIT, Default.ENFORCE_PATCH, Default.ENFORCE_PATCH),

@@ -30,6 +30,7 @@ CHECK = Check(
     level=Level.BASELINE,
     upstream="hostPathVolumes",
     revisions=(Revision(KubeVersion(1, 0), _host_path_volumes),),
+    overrides=("host-path-scope",),
     profiles=Profiles(Default.ENFORCE, Default.ENFORCE, Default.ENFORCE),
     explanation=Explanation(
         what="No volume of the pod is a hostPath.",

@@ -21,6 +21,31 @@ class HostPath(Wire, frozen=True, gc=False):
     path: str | None = None
 
 
+class ImageSource(Wire, frozen=True, gc=False):
+    """An image volume source."""
+
+    reference: str | None = None
+
+
+class TokenSource(Wire, frozen=True, gc=False):
+    """A ServiceAccount's token as a file; the life is in seconds, absent: 3600."""
+
+    audience: str | None = None
+    expiration_seconds: int | None = None
+
+
+class ProjectedSource(Wire, frozen=True, gc=False):
+    """A source of a projected volume."""
+
+    service_account_token: TokenSource | None = None
+
+
+class Projected(Wire, frozen=True, gc=False):
+    """A projected volume source."""
+
+    sources: tuple[ProjectedSource, ...] | None = None
+
+
 class Volume(Wire, frozen=True, gc=False):
     """A volume: its name, and which of the sources is set."""
 
@@ -30,9 +55,9 @@ class Volume(Wire, frozen=True, gc=False):
     downward_api: Present | None = msgspec.field(name="downwardAPI", default=None)
     empty_dir: Present | None = None
     ephemeral: Present | None = None
-    image: Present | None = None
+    image: ImageSource | None = None
     persistent_volume_claim: Present | None = None
-    projected: Present | None = None
+    projected: Projected | None = None
     secret: Present | None = None
     host_path: HostPath | None = None
     gce_persistent_disk: Present | None = None
@@ -104,6 +129,10 @@ class SecurityContext(Wire, frozen=True, gc=False):
     se_linux_options: SELinuxOptions | None = None
     windows_options: WindowsOptions | None = None
     sysctls: tuple[Sysctl, ...] | None = None
+    read_only_root_filesystem: bool | None = None
+    run_as_group: int | None = None
+    fs_group: int | None = None
+    supplemental_groups: tuple[int, ...] | None = None
 
 
 class Port(Wire, frozen=True, gc=False):
@@ -133,6 +162,41 @@ class Lifecycle(Wire, frozen=True, gc=False):
     pre_stop: Handler | None = None
 
 
+class ValueSource(Wire, frozen=True, gc=False):
+    """Where the value of an environment variable comes from."""
+
+    secret_key_ref: Present | None = None
+
+
+class EnvVar(Wire, frozen=True, gc=False):
+    """An environment variable."""
+
+    name: str = ""
+    value: str | None = None
+    value_from: ValueSource | None = None
+
+
+class EnvSource(Wire, frozen=True, gc=False):
+    """Where a set of environment variables comes from."""
+
+    secret_ref: Present | None = None
+
+
+class Resources(Wire, frozen=True, gc=False):
+    """What is asked for and what is the most, as quantities: texts, or plain numbers."""
+
+    limits: dict[str, str | int | float] | None = None
+    requests: dict[str, str | int | float] | None = None
+
+
+class VolumeMount(Wire, frozen=True, gc=False):
+    """Where a container has a volume."""
+
+    name: str = ""
+    mount_path: str = ""
+    read_only: bool | None = None
+
+
 class Container(Wire, frozen=True, gc=False):
     """An init, regular or ephemeral container."""
 
@@ -144,6 +208,18 @@ class Container(Wire, frozen=True, gc=False):
     readiness_probe: Handler | None = None
     startup_probe: Handler | None = None
     lifecycle: Lifecycle | None = None
+    env: tuple[EnvVar, ...] | None = None
+    env_from: tuple[EnvSource, ...] | None = None
+    resources: Resources | None = None
+    volume_mounts: tuple[VolumeMount, ...] | None = None
+    volume_devices: tuple[Present, ...] | None = None
+
+
+class Toleration(Wire, frozen=True, gc=False):
+    """Which taint of a node is put up with; without a key: every one."""
+
+    key: str | None = None
+    operator: str | None = None
 
 
 class PodOS(Wire, frozen=True, gc=False):
@@ -165,6 +241,14 @@ class PodSpec(Wire, frozen=True, gc=False):
     host_ipc: bool | None = msgspec.field(name="hostIPC", default=None)
     host_users: bool | None = None
     os: PodOS | None = None
+    service_account_name: str | None = None
+    automount_service_account_token: bool | None = None
+    node_name: str | None = None
+    node_selector: dict[str, str] | None = None
+    tolerations: tuple[Toleration, ...] | None = None
+    share_process_namespace: bool | None = None
+    runtime_class_name: str | None = None
+    resources: Resources | None = None
 
 
 class OwnerReference(Wire, frozen=True, gc=False):
@@ -219,10 +303,14 @@ class Pod:
     Pointers are relative to the object that has `metadata` and `spec`: a Pod, or a template.
     """
 
-    __slots__ = ("annotations", "containers", "contexts", "labels", "metadata", "spec")
+    __slots__ = ("annotations", "containers", "contexts", "labels", "metadata", "namespace", "spec")
 
-    def __init__(self, template: PodTemplateSpec) -> None:
-        """Lay out `template`; absent metadata or spec count as empty."""
+    def __init__(self, template: PodTemplateSpec, namespace: str = "") -> None:
+        """Lay out `template`; absent metadata or spec count as empty.
+
+        `namespace` is the one of the object that it is in; empty where nobody has said.
+        """
+        self.namespace = namespace
         self.spec: PodSpec = template.spec or _EMPTY_SPEC
         self.metadata: ObjectMeta = template.metadata or _EMPTY_META
         self.annotations: Mapping[str, str] = self.metadata.annotations or _NO_ANNOTATIONS

@@ -3,6 +3,8 @@
 https://kubernetes.io/docs/reference/kubernetes-api/service-resources/
 """
 
+import msgspec
+
 from revet.core.model.wire import Wire
 
 
@@ -22,7 +24,7 @@ class ServiceSpec(Wire, frozen=True, gc=False):
     selector: dict[str, str] | None = None
     ports: tuple[ServicePort, ...] | None = None
     external_name: str | None = None
-    external_ips: tuple[str, ...] | None = None
+    external_ips: tuple[str, ...] | None = msgspec.field(name="externalIPs", default=None)
     load_balancer_source_ranges: tuple[str, ...] | None = None
 
 

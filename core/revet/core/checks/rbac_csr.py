@@ -1,0 +1,59 @@
+"""rbac-csr: no role may have certificates signed for anybody.
+
+Fields: rules[*] of Roles and ClusterRoles
+"""
+
+from collections.abc import Iterator
+from typing import Final
+
+from revet.core.check import (
+    Check,
+    Default,
+    Explanation,
+    Finding,
+    ItemRule,
+    Parameter,
+    Profiles,
+)
+from revet.core.item import Item
+from revet.core.model.rbac import Role
+from revet.core.model.settings import Settings
+from revet.core.permissions import CERTIFICATES, ROLES, Grant, find_grants
+
+_GRANTS: Final = (
+    Grant(CERTIFICATES, ("certificatesigningrequests/approval",), ("update", "patch")),
+    Grant(CERTIFICATES, ("certificatesigningrequests/status",), ("update", "patch")),
+    Grant(CERTIFICATES, ("signers",), ("approve", "sign")),
+)
+_HINT: Final = "name the signer: resourceNames: [example.com/my-signer]"
+
+
+def _rbac_csr(item: Item[Role], settings: Settings) -> Iterator[Finding]:
+    return find_grants("rbac-csr", item, settings, _GRANTS, _HINT)
+
+
+CHECK = Check(
+    id="rbac-csr",
+    title="No client certificates by role",
+    tier=1,
+    items=(ItemRule(ROLES, _rbac_csr),),
+    profiles=Profiles(Default.WARN, Default.ENFORCE, Default.ENFORCE),
+    parameters=(
+        Parameter("allow", "Roles that are not judged, as NAME, or NAMESPACE/NAME for a Role."),
+    ),
+    explanation=Explanation(
+        what="No rule allows approving CertificateSigningRequests or signing them, without naming "
+        "the signer.",
+        why="A client certificate may name any user and any group, system:masters among them, and "
+        "cannot be taken back.",
+        fix="""\
+rules:
+- apiGroups: [certificates.k8s.io]
+  resources: [signers]
+  resourceNames: [example.com/my-signer]
+  verbs: [approve, sign]""",
+        breaks="Approvers of kubelets' certificates outside of kube-system; name their roles in "
+        "allow.",
+    ),
+    supports=(("CIS Kubernetes 1.10", "5.1.11"),),
+)
