@@ -1,4 +1,4 @@
-"""JSON text to values with places. Apart from YAML, which knows no surrogate pairs and no `\\/`."""
+"""JSON text to values with places; apart, since YAML knows no pairs of surrogates."""
 
 import math
 import re
@@ -48,9 +48,9 @@ def read_json(text: str, first_line: int = 0) -> Iterator[Tree]:
         except _UnfitNumber as error:
             at = text.index(str(error), here)
             raise TextError("a number too large for 64 bits", lines.place(at)) from error
-        if _SURROGATE.search(text, here, end) or "\\ud" in text[here:end].lower():
+        if "\\ud" in text[here:end].lower():
             value = _replace_surrogates(value)
-        yield Tree(value, _find_places(text[:end], here, lines))
+        yield Tree(value, _find_places(text, here, end, lines))
         here = _end(_SPACE, text, end)
 
 
@@ -112,7 +112,7 @@ class _Lines:
         return Place(line + self._first_line + 1, offset - self._starts[line] + 1)
 
 
-def _find_places(text: str, start: int, lines: _Lines) -> Places:
+def _find_places(text: str, start: int, end: int, lines: _Lines) -> Places:
     """Find the place of each node, in reading order; the text is known to be JSON.
 
     Raises:
@@ -122,7 +122,7 @@ def _find_places(text: str, start: int, lines: _Lines) -> Places:
     found: Places = array("Q")
     open_keys: list[dict[str, int] | None] = []  # None: an array
     is_key = False
-    for token in _TOKEN.finditer(text, start):
+    for token in _TOKEN.finditer(text, start, end):
         first, offset = token[0][0], token.start()
         if first in "]}":
             open_keys.pop()

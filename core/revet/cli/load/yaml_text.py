@@ -1,4 +1,4 @@
-"""YAML text to JSON values with places: PyYAML's C parser, with Kubernetes' meaning of what it says.
+"""YAML text to JSON values with places: PyYAML's C parser with Kubernetes' meaning.
 
 Events are read, and no node tree is built: aliases are seen as such, so that what they multiply is
 counted before it is there, and no nesting can use up the stack of C.
@@ -9,8 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final, Protocol, TypeVar, cast
 
-from yaml import CSafeLoader
-from yaml.error import MarkedYAMLError
+from yaml import CSafeLoader, YAMLError
 from yaml.events import (
     AliasEvent,
     DocumentStartEvent,
@@ -21,11 +20,11 @@ from yaml.events import (
     SequenceStartEvent,
     StreamEndEvent,
 )
-from yaml.reader import ReaderError
 
 from revet.cli.load import places
 from revet.cli.load.places import Place, Places, TextError, Tree
 from revet.cli.load.scalar import Scalar, as_json, as_key, resolve, resolve_tagged
+from revet.cli.load.yaml_error import explain
 from revet.core.errors import ManifestError
 
 MAX_DEPTH: Final = 200
@@ -76,28 +75,15 @@ def read_yaml(data: bytes, first_line: int = 0) -> Iterator[Tree]:
                 # A parser's events are not typed by their kinds.
                 following = cast("Callable[[], _Event]", parser.get_event)
                 yield _Reader(following, first_line).read()
-    except ReaderError as error:
-        raise _refuse_character(data, error, first_line) from error
-    except MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        place = Place(mark.line + first_line + 1, mark.column + 1) if mark else None
-        said = ", ".join(filter(None, (error.context, error.problem)))
-        raise TextError(f"not YAML: {said}", place) from error
-
-
-def _refuse_character(data: bytes, error: ReaderError, first_line: int) -> TextError:
-    code = error.character if isinstance(error.character, int) else ord(error.character)
-    before = data[: max(data.find(chr(code).encode()), 0)]
-    column = len(before[before.rfind(b"\n") + 1 :].decode())
-    place = Place(before.count(b"\n") + first_line + 1, column + 1)
-    return TextError(f"not YAML: the character U+{code:04X} is not allowed", place)
+    except YAMLError as error:
+        raise explain(data, error, first_line) from error
 
 
 @dataclass(slots=True)
 class _Anchor:
     event: _Event
     value: object = None
-    places: Places | None = None  # None: still being read
+    places: "Places | None" = None  # None: still being read
     weight: int = 0
     height: int = 0
 
@@ -128,7 +114,7 @@ class _Reader:
 
     def _value(self, event: _Event, depth: int) -> object:
         """Read what begins with `event`; its own place stands in the table already."""
-        kind = type(event)
+        kind: type[object] = type(event)
         if event.anchor is not None:
             if kind is AliasEvent:
                 return self._alias(event.anchor, event, depth)
@@ -145,7 +131,7 @@ class _Reader:
 
     def _sequence(self, depth: int) -> list[object]:
         items: list[object] = []
-        while type(event := self._next()) is not SequenceEndEvent:
+        while not isinstance(event := self._next(), SequenceEndEvent):
             self._mark(event)
             items.append(self._value(event, depth))
         return items
@@ -154,7 +140,7 @@ class _Reader:
         result: dict[str, object] = {}
         start = len(self._places)
         merged: set[str] = set()
-        while type(event := self._next()) is not MappingEndEvent:
+        while not isinstance(event := self._next(), MappingEndEvent):
             if _is_merge(event):
                 fields = self._merge(depth)
                 places.put(self._places, start, result, fields)
@@ -180,11 +166,11 @@ class _Reader:
         scalar = event
         if event.anchor is not None:
             scalar = self._anchored_key(event.anchor, event)
-        elif type(event) is ScalarEvent:
+        elif isinstance(event, ScalarEvent):
             self._decoded += 1
-        if type(scalar) is not ScalarEvent:
+        if not isinstance(scalar, ScalarEvent):
             raise self._error(event, "a key must be a text, no list and no mapping")
-        text, plain = scalar.value, scalar.implicit[0]
+        text, plain = scalar.value, _is_plain(scalar)
         if plain and text in _KEYS:
             return _KEYS[text]
         try:
@@ -202,7 +188,7 @@ class _Reader:
         return self._anchors[name].event
 
     def _scalar(self, event: _Event) -> Scalar:
-        text, plain = event.value, event.implicit[0]
+        text, plain = event.value, _is_plain(event)
         if plain and text in _PLAIN:
             return _PLAIN[text]
         try:
@@ -253,7 +239,7 @@ class _Reader:
         self._mark(event)
         value = self._value(event, depth)
         table = places.cut(self._places, here)
-        is_list = type(event) is SequenceStartEvent and isinstance(value, list)
+        is_list = isinstance(event, SequenceStartEvent) and isinstance(value, list)
         sources: list[object] = value if is_list and isinstance(value, list) else [value]
         parts = list(places.split_places(table[1:], sources)) if is_list else [table]
         result: dict[str, tuple[object, Places]] = {}
@@ -272,10 +258,15 @@ class _Reader:
 
 def _is_merge(event: _Event) -> bool:
     return (
-        type(event) is ScalarEvent
+        isinstance(event, ScalarEvent)
         and event.value == _MERGE
         and (event.implicit[0] or event.tag == _MERGE_TAG)
     )
+
+
+def _is_plain(event: _Event) -> bool:
+    """Say whether its text alone tells what it is; with the tag `!` alone it does not."""
+    return event.implicit[0] and event.tag is None
 
 
 def _resolve_event(event: _Event) -> Scalar:
