@@ -11,13 +11,13 @@ from revet.core.errors import Error, PolicyError
 from revet.core.model.catalog import CONTROLS, PATCHABLE, UNSUPPORTED
 from revet.core.model.mode import Mode
 from revet.core.model.policy import (
-    Control,
     EnforcementOverride,
     HardeningPolicy,
     HardeningPolicySpec,
     Profile,
     parse_policy,
 )
+from revet.core.model.policy_control import Control
 from revet.core.model.policy_images import Images
 from revet.core.model.policy_network import Network
 from revet.core.model.schema import Model

@@ -3,6 +3,8 @@
 import json
 from collections.abc import Mapping, Sequence
 
+from revet.core.check import Check
+from revet.core.checks import ALL
 from revet.core.compiled_policy import CompiledPolicy
 from revet.core.model.policy import HardeningPolicy, parse_policy
 
@@ -25,10 +27,11 @@ def compile_policy(
     selector: Mapping[str, object] = PROD,
     profile: str = "restricted",
     controls: Sequence[Mapping[str, object]] = (),
+    catalog: Sequence[Check] = ALL,
     **spec: object,
 ) -> CompiledPolicy:
     """Compile a policy; `spec` holds further fields, by their names in the document."""
-    return CompiledPolicy.of(build_policy(name, selector, profile, controls, **spec))
+    return CompiledPolicy.of(build_policy(name, selector, profile, controls, **spec), catalog)
 
 
 def build_policy(

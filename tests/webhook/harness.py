@@ -4,7 +4,7 @@ import asyncio
 import io
 import json
 import ssl
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +17,8 @@ from e2e.cluster.certificates import Authority
 from revet.adapters.events import Notice
 from revet.adapters.health import health_app
 from revet.adapters.log import Log
+from revet.core.check import Check
+from revet.core.checks import ALL
 from revet.core.render.webhook import SYSTEM_NAMESPACES
 from revet.webhook.app import Doors
 from revet.webhook.metrics import Metrics
@@ -73,7 +75,7 @@ class Reply:
 class Harness:
     """A webhook that knows what the test tells it."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, catalog: Sequence[Check] = ALL) -> None:
         self.authority = Authority()
         self.certificate, self.key = folder / "tls.crt", folder / "tls.key"
         self.reloads: list[str | None] = []
@@ -86,6 +88,7 @@ class Harness:
             frozenset((*SYSTEM_NAMESPACES, "revet-system")),
             self.log.complain,
             asyncio.get_running_loop().time,
+            catalog,
         )
         self.reviewer = Reviewer(self.knowledge, self.metrics, self.log, self.notices, Clock())
         self.doors = Doors(self.reviewer, self.metrics)
@@ -180,9 +183,9 @@ async def _listen(stack: AsyncExitStack, runner: web.BaseRunner, tls: ssl.SSLCon
 
 
 @asynccontextmanager
-async def serve(folder: Path) -> AsyncIterator[Harness]:
-    """Run a webhook that knows nothing yet."""
-    harness = Harness(folder)
+async def serve(folder: Path, catalog: Sequence[Check] = ALL) -> AsyncIterator[Harness]:
+    """Run a webhook that knows nothing yet but the controls."""
+    harness = Harness(folder, catalog)
     async with AsyncExitStack() as stack:
         await harness.listen(stack)
         yield harness

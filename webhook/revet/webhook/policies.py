@@ -10,6 +10,8 @@ from typing import Final
 import msgspec
 
 from revet.adapters.kube import Collection
+from revet.core.check import Check
+from revet.core.checks import ALL
 from revet.core.compiled_policy import Applied, CompiledPolicy, apply
 from revet.core.errors import PolicyError
 from revet.core.model.pod import ObjectMeta
@@ -34,8 +36,14 @@ def _metadata(data: bytes) -> ObjectMeta:
 class PolicyCopy:
     """The policies, compiled. A version that can't be read changes nothing that is served."""
 
-    def __init__(self, changed: Callable[[], None], complain: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        changed: Callable[[], None],
+        complain: Callable[[str], None],
+        catalog: Sequence[Check] = ALL,
+    ) -> None:
         """Start empty; `changed` is called after each change, `complain` told what is not valid."""
+        self._catalog = catalog
         self._changed = changed
         self._complain = complain
         self.compiled: dict[str, CompiledPolicy] = {}
@@ -68,7 +76,7 @@ class PolicyCopy:
     def _take(self, data: bytes) -> str:
         name = _metadata(data).name or ""
         try:
-            self.compiled[name] = CompiledPolicy.of(parse_policy(data))
+            self.compiled[name] = CompiledPolicy.of(parse_policy(data), self._catalog)
             self.refused.discard(name)
         except PolicyError as error:
             self.refused.add(name)
@@ -112,10 +120,11 @@ class Knowledge:
         system: frozenset[str],
         complain: Callable[[str], None],
         clock: Callable[[], float],
+        catalog: Sequence[Check] = ALL,
     ) -> None:
         """Start empty; `system` are the namespaces outside every policy that does not name them.
 
-        `clock` is the event loop's.
+        `clock` is the event loop's, `catalog` all controls that policies are made of.
         """
         self._clock = clock
         self._system = system
@@ -123,7 +132,7 @@ class Knowledge:
         self._retired: dict[str, float] = {}
         self._applied: dict[tuple[str, str], tuple[Applied, ...]] = {}
         self._news = asyncio.Event()
-        self.policies = PolicyCopy(self._forget, complain)
+        self.policies = PolicyCopy(self._forget, complain, catalog)
         self.namespaces = NamespaceCopy(self._forget)
 
     async def applied(

@@ -149,7 +149,7 @@ class Reviewer:
     def _unknown(self, door: Door, path: str, request: AdmissionRequest) -> Answer:
         """Answer for an entry or a namespace that did not arrive in time: unknown is not pass."""
         text = (
-            f"{request.kind.kind} {request.namespace}/{request.name or '*'} was not judged: Revet "
+            f"{_title(request)} was not judged: Revet "
             f"has not yet seen the entry {path} or the namespace; try again in a moment"
         )
         return self._unjudged(door, request, text, "unknown-entry")
@@ -164,7 +164,7 @@ class Reviewer:
         # A manifest's error speaks of the user's own object; any other is ours, and for the log.
         cause = str(error) if isinstance(error, ManifestError) else "an error inside of Revet"
         text = (
-            f"{request.kind.kind} {request.namespace}/{request.name or '*'} could not be judged: "
+            f"{_title(request)} could not be judged: "
             f"{cause}; the webhook's log tells more under uid {request.uid}"
         )
         return self._unjudged(door, request, text, "error")
@@ -236,6 +236,12 @@ class _DecisionLine(msgspec.Struct, gc=False, kw_only=True, rename="camel"):
     verdict: str
     ms: float
     findings: list[_FindingLine]
+
+
+def _title(request: AdmissionRequest) -> str:
+    """Name an object that was not read."""
+    namespace = f"{request.namespace}/" if request.namespace else ""
+    return f"{request.kind.kind} {namespace}{request.name or '*'}"
 
 
 def _lines(decision: Decision) -> list[_FindingLine]:
