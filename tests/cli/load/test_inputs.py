@@ -154,6 +154,9 @@ def test_what_a_kustomization_refers_to_is_not_read_by_itself() -> None:
         Skipped("spare", "a component of kustomize: nothing found here uses it"),
     ]
     assert find_inputs(["base"])[0] == Kustomization("base", Path("base"))
+    both = find_inputs(["prod", "base", "base/app.yaml"])
+    assert Kustomization("base", Path("base")) in both
+    assert File("base/app.yaml", Path("base/app.yaml")) in both
     assert find_inputs(["prod/Kustomization"]) == [
         Skipped("prod/Kustomization", "a kustomization: name its folder to have it rendered")
     ]

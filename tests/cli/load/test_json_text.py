@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from revet.cli.load.json_text import JSONError, read_json
 from revet.cli.load.places import Place, TextError, Tree, count_nodes
 from revet.cli.load.text import read_text
+from tests.cli.load.places import check_key_places
 
 _TEXTS = st.text(st.characters(codec="utf-8"))
 _SCALARS = (
@@ -31,9 +32,11 @@ def _read(text: str) -> Tree:
 
 @given(_VALUES, st.sampled_from([None, 2, "\t"]), st.booleans())
 def test_what_was_written_is_read(value: object, indent: int | str | None, plain: bool) -> None:  # noqa: FBT001
-    tree = _read(json.dumps(value, indent=indent, ensure_ascii=plain))
+    text = json.dumps(value, indent=indent, ensure_ascii=plain)
+    tree = _read(text)
     assert tree.value == value
     assert len(tree.places) == count_nodes(value)
+    check_key_places(tree, text)
 
 
 @given(st.dictionaries(_TEXTS, _VALUES, min_size=1))

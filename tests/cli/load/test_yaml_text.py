@@ -3,7 +3,6 @@
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
 
 import pytest
 import yaml
@@ -13,6 +12,7 @@ from hypothesis import strategies as st
 from revet.cli.load.places import Place, TextError, Tree, count_nodes
 from revet.cli.load.text import read_text
 from revet.cli.load.yaml_text import MAX_DEPTH, read_yaml
+from tests.cli.load.places import check_key_places, list_pointers
 from tests.support.yaml_table import Case, Difference, normalise, read_cases, read_differences
 
 _TEXTS = st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs", "Zl", "Zp"]))
@@ -39,17 +39,7 @@ def _read(text: str) -> Tree:
 def _places(text: str) -> dict[str, Place]:
     tree = _read(text)
     assert len(tree.places) == count_nodes(tree.value)
-    return {pointer: tree.locate(pointer) for pointer in _pointers(tree.value, "")}
-
-
-def _pointers(value: object, pointer: str) -> Iterator[str]:
-    yield pointer
-    if isinstance(value, dict):
-        for key, child in value.items():
-            yield from _pointers(child, f"{pointer}/{key}")
-    if isinstance(value, list):
-        for index, child in enumerate(value):
-            yield from _pointers(child, f"{pointer}/{index}")
+    return {pointer: tree.locate(pointer) for pointer in list_pointers(tree.value)}
 
 
 @pytest.mark.parametrize("case", read_cases(), ids=lambda case: repr(case.text))
@@ -224,6 +214,4 @@ def test_what_was_written_is_read(value: object) -> None:
     assert isinstance(tree, Tree)
     assert tree.value == value
     assert len(tree.places) == count_nodes(value)
-    lines = text.splitlines()
-    for pointer in _pointers(value, ""):
-        assert tree.locate(pointer.replace("~", "~0")).line <= len(lines)
+    check_key_places(tree, text)

@@ -5,6 +5,7 @@ Apart from reading, so that work can be counted and shared before it is begun.
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, TypeAlias
@@ -55,7 +56,8 @@ def find_inputs(paths: Sequence[str]) -> list[Found]:
     for what .gitignore names and hidden folders. Links to folders are told, not followed.
     """
     found = [each for path in paths for each in _find(path)]
-    return list(_leave_out_referred(_leave_out_twice(found)))
+    named = {os.path.realpath(path) for path in paths}
+    return list(_leave_out_referred(_leave_out_twice(found), named))
 
 
 def _find(name: str) -> Iterator[Found]:
@@ -136,11 +138,14 @@ def _leave_out_twice(found: Iterable[Found]) -> Iterator[Found]:
             yield each
 
 
-def _leave_out_referred(found: Iterable[Found]) -> Iterator[Found]:
-    """Leave out what a kustomization refers to: it is checked as that kustomization makes it."""
+def _leave_out_referred(found: Iterable[Found], named: AbstractSet[str]) -> Iterator[Found]:
+    """Leave out what a kustomization refers to: it is checked as that kustomization makes it.
+
+    What was named by the person stays, all the same.
+    """
     inputs = list(found)
     folders = [each.path for each in inputs if isinstance(each, Kustomization)]
-    referred = {path for folder in folders for path in list_references(folder)}
+    referred = {path for folder in folders for path in list_references(folder)} - named
     for each in inputs:
         if isinstance(each, InputProblem | Skipped) or each.path is None:
             yield each
