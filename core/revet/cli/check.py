@@ -1,0 +1,182 @@
+"""`revet check`: reads manifests, judges them by policies, and says what it found.
+
+The order of steps only; each step has a module of its own.
+"""
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from revet.cli.check_policies import Policies, is_policy, is_profile
+from revet.cli.check_progress import track
+from revet.cli.check_scope import Namespaces, Scopes
+from revet.cli.judge import Judge
+from revet.cli.load import (
+    Chart,
+    Document,
+    Found,
+    InputProblem,
+    Kustomization,
+    Loaded,
+    Renderers,
+    Skipped,
+    find_inputs,
+    find_renderers,
+    load,
+    read_input,
+)
+from revet.cli.report import NotChecked, Problem, Report, count_noun
+from revet.core.errors import Error
+from revet.core.model.mode import Mode
+from revet.core.model.policy import KIND, Profile
+from revet.core.model.selector import Labels
+
+
+class LabelsError(Error):
+    """Labels on the command line can't be read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is to be checked, by what, and what is known beside it.
+
+    Attributes:
+        paths: files, folders, or `-`.
+        policies: files of policies, or names of profiles; empty: those among the input, or else
+            the profile `restricted`.
+        values: Helm's values files.
+        namespace: where an object is that names no namespace.
+        namespace_labels: the labels of namespaces that are not among the input, if known.
+
+    """
+
+    paths: tuple[str, ...]
+    policies: tuple[str, ...] = ()
+    values: tuple[str, ...] = ()
+    namespace: str = "default"
+    namespace_labels: Labels | None = None
+
+
+def check(question: Question) -> Report:
+    """Answer the question."""
+    pile = _read(question)
+    policies, notes = _choose(question, pile)
+    namespaces = Namespaces(question.namespace_labels)
+    known = sum(_learn(namespaces, each.value) for each in pile.documents)
+    if known:
+        notes.append(f"The labels of {count_noun(known, 'Namespace')} of the input were used.")
+    judge = Judge(Scopes(tuple(policies.selecting), namespaces), question.namespace)
+    for document in track(pile.documents, "Judging", len(pile.documents)):
+        judge.add(document)
+    problems = (*pile.problems, *policies.problems)
+    return judge.report(policies.used, pile.skipped, problems, notes)
+
+
+def _read(question: Question) -> "_Pile":
+    pile = _Pile()
+    renderers = find_renderers(question.values)
+    inputs = find_inputs(question.paths)
+    for each in track(inputs, "Reading", len(inputs)):
+        for loaded in read_input(each, renderers, sys.stdin.buffer):
+            pile.take(loaded, undecided=_needs_program(each, renderers))
+    return pile
+
+
+def _needs_program(found: Found, renderers: Renderers) -> bool:
+    """Return whether an input can't be read for want of a program."""
+    needed = {Chart: renderers.helm, Kustomization: renderers.kustomize}
+    return needed.get(type(found), ()) is None
+
+
+class _Pile:
+    """What was read, sorted."""
+
+    def __init__(self) -> None:
+        self.documents: list[Document] = []
+        self.policies: list[Document] = []
+        self.problems: list[Problem] = []
+        self.skipped: list[NotChecked] = []
+
+    def take(self, loaded: Loaded, *, undecided: bool) -> None:
+        """Put it where it belongs."""
+        match loaded:
+            case Document():
+                (self.policies if is_policy(loaded) else self.documents).append(loaded)
+            case InputProblem(file, line, message):
+                self.problems.append(Problem(file, line, message))
+            case Skipped(file, reason):
+                self.skipped.append(NotChecked(file, reason, undecided=undecided))
+
+
+def _choose(question: Question, pile: _Pile) -> tuple[Policies, list[str]]:
+    """Return the policies to judge by, and what is to be said of that."""
+    policies = Policies()
+    notes: list[str] = []
+    if question.policies:
+        for text in question.policies:
+            _read_policies(text, policies)
+        if pile.policies:
+            number = count_noun(len(pile.policies), KIND)
+            notes.append(f"-p says which policies judge: {number} of the input not used.")
+    elif pile.policies:
+        for document in pile.policies:
+            policies.add(document)
+        notes.append("The policies are those of the input; -p names others.")
+    else:
+        policies.add_profile(Profile.RESTRICTED)
+        notes.append("No policy was given: that of the profile restricted is built in; see -p.")
+    notes += (
+        f"Policy {each.name} has enforcement {each.enforcement}: in the cluster it does no more."
+        for each in policies.used
+        if each.enforcement is not Mode.ENFORCE
+    )
+    return policies, notes
+
+
+def _read_policies(text: str, policies: Policies) -> None:
+    if is_profile(text) and not Path(text).exists():
+        policies.add_profile(text)
+        return
+    found = False
+    for loaded in load(find_inputs((text,)), find_renderers(), sys.stdin.buffer):
+        match loaded:
+            case Document() if is_policy(loaded):
+                policies.add(loaded)
+                found = True
+            case InputProblem(file, line, message):
+                policies.problems.append(Problem(file, line, message))
+                found = True
+    if not found:
+        profiles = ", ".join(Profile)
+        message = f"holds no HardeningPolicy, must hold one, or be one of {profiles}"
+        policies.problems.append(Problem(text, None, message))
+
+
+def _learn(namespaces: Namespaces, value: dict[str, Any]) -> bool:
+    """Take the labels of a Namespace; return whether it was one."""
+    if (value.get("apiVersion"), value.get("kind")) != ("v1", "Namespace"):
+        return False
+    metadata = value.get("metadata")
+    metadata = metadata if isinstance(metadata, dict) else {}
+    name, labels = metadata.get("name"), metadata.get("labels") or {}
+    if not isinstance(name, str) or not isinstance(labels, dict):
+        return False
+    namespaces.add(name, {key: text for key, text in labels.items() if isinstance(text, str)})
+    return True
+
+
+def parse_labels(text: str | None) -> Labels | None:
+    """Read `key=value,key=value`; empty text says that there are no labels.
+
+    Raises:
+        LabelsError: it is not written so.
+
+    """
+    if text is None:
+        return None
+    pairs = [pair.partition("=") for pair in text.split(",") if pair]
+    for key, sign, _ in pairs:
+        if not (key and sign):
+            raise LabelsError(f"--namespace-labels: {key or sign!r} must be KEY=VALUE")
+    return {key: value for key, _, value in pairs}

@@ -1,0 +1,95 @@
+"""The policies that `revet check` judges by: built in, given with -p, or found among the input."""
+
+import re
+from dataclasses import dataclass, field
+from typing import Final, TypeGuard
+
+import msgspec
+
+from revet.cli.check_scope import SelectingPolicy
+from revet.cli.load import Document
+from revet.cli.report import Problem, UsedPolicy
+from revet.core.compiled_policy import CompiledPolicy
+from revet.core.errors import PolicyError
+from revet.core.model.policy import GROUP, KIND, VERSION, HardeningPolicy, Profile, parse_policy
+from revet.core.pointer import join
+
+PROFILES: Final = tuple(Profile)
+BUILT_IN: Final = "built in"
+
+_PLACE: Final = re.compile(r"([A-Za-z][\w.\[\]-]*): ")
+
+
+@dataclass(slots=True)
+class Policies:
+    """Policies that were read, and what is wrong with others; a name counts once."""
+
+    selecting: list[SelectingPolicy] = field(default_factory=list)
+    used: list[UsedPolicy] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+
+    def add_profile(self, profile: str) -> None:
+        """Take the policy that enforces a profile in every namespace."""
+        document = {
+            "apiVersion": f"{GROUP}/{VERSION}",
+            "kind": KIND,
+            "metadata": {"name": profile},
+            "spec": {"namespaceSelector": {}, "profile": profile, "enforcement": "Enforce"},
+        }
+        self._add(parse_policy(msgspec.json.encode(document)), BUILT_IN)
+
+    def add(self, document: Document) -> None:
+        """Take a policy of a file, or what is wrong with it."""
+        line = document.locate("").line
+        file = document.source.file
+        if not _is_known_kind(document):
+            message = (
+                f"{document.value.get('apiVersion')} {document.value.get('kind')} is not known, "
+                f"must be {GROUP}/{VERSION} {KIND}"
+            )
+            self.problems.append(Problem(file, line, message))
+            return
+        try:
+            policy = parse_policy(msgspec.json.encode(document.value))
+        except (PolicyError, OverflowError, RecursionError, UnicodeError) as error:
+            self.problems += (_problem(document, text) for text in str(error).splitlines())
+            return
+        known = [each.source for each in self.used if each.name == policy.metadata.name]
+        if known:
+            message = f"{KIND} {policy.metadata.name} is there twice, first in {known[0]}"
+            self.problems.append(Problem(file, line, message))
+            return
+        self._add(policy, f"{file}:{line}")
+
+    def _add(self, policy: HardeningPolicy, source: str) -> None:
+        compiled = CompiledPolicy.of(policy)
+        spec = policy.spec
+        self.selecting.append(SelectingPolicy(compiled, spec.namespace_selector))
+        self.used.append(UsedPolicy(compiled.name, spec.profile, spec.enforcement, source))
+
+
+def is_policy(document: Document) -> bool:
+    """Return whether a document is of Revet's API group."""
+    version = document.value.get("apiVersion")
+    return isinstance(version, str) and version.partition("/")[0] == GROUP
+
+
+def is_profile(text: str) -> TypeGuard[Profile]:
+    """Return whether a text is the name of a profile."""
+    return text in PROFILES
+
+
+def _is_known_kind(document: Document) -> bool:
+    place = (document.value.get("apiVersion"), document.value.get("kind"))
+    return place == (f"{GROUP}/{VERSION}", KIND)
+
+
+def _problem(document: Document, text: str) -> Problem:
+    """Place a line of the model's error: `spec.controls[0].mode: ...`."""
+    found = _PLACE.match(text)
+    steps = re.findall(r"[^.\[\]]+", found[1]) if found else []
+    place = document.locate(join(*steps))
+    name = document.value.get("metadata")
+    name = name.get("name") if isinstance(name, dict) else None
+    title = f"{KIND} {name}" if isinstance(name, str) else KIND
+    return Problem(document.source.file, place.line, f"{title}: {text}")

@@ -1,0 +1,250 @@
+"""Judges documents by policies as admission would: the same decision, before any ceiling.
+
+What the policies' patches would mend of a Pod is told apart: the cluster would not refuse it.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from sys import intern
+from typing import Any, Final
+
+import msgspec
+
+from revet.cli.check_absurd import ENCODING_ERRORS, complain
+from revet.cli.check_scope import Scope, Scopes
+from revet.cli.check_versions import Api, resolve
+from revet.cli.load import Document
+from revet.cli.report import (
+    NotChecked,
+    NotServed,
+    Problem,
+    Report,
+    ReportedFinding,
+    ReportedObject,
+    UsedPolicy,
+    title,
+)
+from revet.core.admission import read_object
+from revet.core.audit import judge_mended
+from revet.core.check import Json
+from revet.core.checks import BY_ID
+from revet.core.compiled_policy import Applied
+from revet.core.decide import Verdict, decide, decide_item
+from revet.core.defaulting import set_defaults
+from revet.core.errors import ManifestError
+from revet.core.item import Item
+from revet.core.message import place
+from revet.core.model.mode import Mode
+from revet.core.workload import Subject
+
+_NODE: Final = "Node"
+_OWNED: Final = "of controllers, which are judged themselves, as their pods are"
+_OUTSIDE: Final = "outside of namespaces, which only policies that select every namespace judge"
+_MIRRORED: Final = "that a node runs by itself: refusing would change nothing there"
+
+
+@dataclass(slots=True)
+class Judge:
+    """Judges one document after the other, and remembers what is to be told.
+
+    `namespace` is where an object is put that names none.
+    """
+
+    scopes: Scopes
+    namespace: str
+    _objects: list[ReportedObject] = field(default_factory=list)
+    _problems: list[Problem] = field(default_factory=list)
+    _not_served: list[NotServed] = field(default_factory=list)
+    _unjudged: dict[str, Counter[str]] = field(default_factory=dict)
+    _left_out: Counter[tuple[str, str, bool]] = field(default_factory=Counter)
+
+    def add(self, document: Document) -> None:
+        """Judge a document."""
+        api_version, kind = str(document.value["apiVersion"]), str(document.value["kind"])
+        api = resolve(api_version, kind)
+        if api is None:
+            if (api_version, kind) != ("v1", "Namespace"):
+                self._unjudged.setdefault(document.source.file, Counter())[kind] += 1
+            return
+        try:
+            self._judge(document, api)
+        except ManifestError as error:
+            self._problems.append(complain(document, str(error)))
+        except ENCODING_ERRORS as error:
+            self._problems.append(complain(document, f"{kind}: can't be sent as JSON: {error}"))
+
+    def report(
+        self,
+        policies: Iterable[UsedPolicy],
+        skipped: Iterable[NotChecked] = (),
+        problems: Iterable[Problem] = (),
+        notes: Iterable[str] = (),
+    ) -> Report:
+        """Return what there is to tell, with what is known from before."""
+        left_out = [
+            NotChecked(file, reason, number, undecided)
+            for (file, reason, undecided), number in self._left_out.items()
+        ]
+        return Report(
+            objects=tuple(self._objects),
+            policies=tuple(policies),
+            left_out=(*skipped, *left_out),
+            unjudged=self._unjudged,
+            problems=(*problems, *self._problems),
+            not_served=tuple(self._not_served),
+            notes=tuple(notes),
+        )
+
+    def _judge(self, document: Document, api: Api) -> None:
+        data, subject = _read(document.value, api)
+        namespace = ""
+        if api.kind.is_namespaced:
+            namespace = subject.metadata.namespace or self.namespace
+        if api.complaint:
+            self._complain_of_version(document, subject, namespace, api.complaint)
+        scope = self.scopes.of(namespace)
+        if scope.undecided:
+            self._leave_out(document, _undecided(namespace, scope), undecided=True)
+        reason = _reason_to_leave(document, subject, namespace, scope)
+        if reason:
+            # Where a policy may or may not select, that has been said.
+            if scope.applied or not scope.undecided:
+                self._leave_out(document, reason)
+            return
+        findings = _find(document, subject, data, scope.applied)
+        self._objects.append(
+            ReportedObject(
+                file=document.source.file,
+                rendered=document.source.origin != "file",
+                api_version=str(document.value["apiVersion"]),
+                kind=subject.kind,
+                namespace=namespace,
+                name=_name(subject),
+                findings=tuple(findings),
+            )
+        )
+
+    def _leave_out(self, document: Document, reason: str, *, undecided: bool = False) -> None:
+        self._left_out[document.source.file, reason, undecided] += 1
+
+    def _complain_of_version(
+        self, document: Document, subject: Subject | Item[Any], namespace: str, complaint: str
+    ) -> None:
+        self._not_served.append(
+            NotServed(
+                document.source.file,
+                document.locate("/apiVersion").line,
+                title(subject.kind, namespace, _name(subject)),
+                str(document.value["apiVersion"]),
+                complaint,
+            )
+        )
+
+
+def _read(value: dict[str, Any], api: Api) -> tuple[bytes, Subject | Item[Any]]:
+    """Read an object as the API server would hand it on, its defaults filled in."""
+    data = msgspec.json.encode(value)
+    subject = read_object(api.kind.group, api.kind.name, data)
+    if isinstance(subject, Item):
+        return data, subject
+    # A copy: the document is also what is mended in the file.
+    filled: Json = msgspec.json.decode(data)
+    set_defaults(filled, subject.prefix)
+    if filled == value:
+        return data, subject
+    data = msgspec.json.encode(filled)
+    return data, read_object(api.kind.group, api.kind.name, data)
+
+
+def _reason_to_leave(
+    document: Document, subject: Subject | Item[Any], namespace: str, scope: Scope
+) -> str:
+    """Say why an object is not judged; empty if it is."""
+    if not scope.applied:
+        return f"in Namespace {namespace}, which no policy selects" if namespace else _OUTSIDE
+    if isinstance(subject, Item):
+        return ""
+    controller = subject.metadata.controller
+    if controller is not None and not subject.is_pod:
+        return _OWNED
+    if controller is not None and controller.kind == _NODE and document.source.origin == "cluster":
+        return _MIRRORED
+    labels = subject.pod().labels
+    if not any(each.policy.selects_pod(labels) for each in scope.applied):
+        return f"whose pods no podSelector selects ({_names(scope.applied)})"
+    return ""
+
+
+def _undecided(namespace: str, scope: Scope) -> str:
+    why = "the input has two that differ" if scope.doubtful else "the input has none of that name"
+    policies = ", ".join(scope.undecided)
+    return f"in Namespace {namespace}: policy {policies} needs its labels, and {why}"
+
+
+def _find(
+    document: Document, subject: Subject | Item[Any], data: bytes, applied: Sequence[Applied]
+) -> list[ReportedFinding]:
+    """Judge an object as it is, and tell apart what admission would patch."""
+    if isinstance(subject, Item):
+        decision = decide_item(subject, applied, at_most=Mode.ENFORCE)
+        return [_word(document, subject, each, patched=False) for each in decision.verdicts]
+    pod = subject.pod()
+    decision = decide(pod, applied, is_pod=subject.is_pod, at_most=Mode.ENFORCE)
+    mended = judge_mended(subject, pod, data, applied) if decision.verdicts else None
+    if mended is None:
+        return [_word(document, subject, each, patched=False) for each in decision.verdicts]
+    before = {_key(each) for each in decision.verdicts}
+    left = {_key(each) for each in mended.verdicts}
+    # What only the mended pod would show is refused as well.
+    new = [each for each in mended.verdicts if _key(each) not in before]
+    return [
+        _word(document, subject, each, patched=_key(each) not in left)
+        for each in (*decision.verdicts, *new)
+    ]
+
+
+def _key(verdict: Verdict) -> tuple[str, str, str]:
+    finding = verdict.finding
+    return verdict.applied.policy.name, finding.control, finding.pointer
+
+
+def _word(
+    document: Document, subject: Subject | Item[Any], verdict: Verdict, *, patched: bool
+) -> ReportedFinding:
+    finding, policy = verdict.finding, verdict.applied.policy
+    pointer = subject.prefix + finding.pointer
+    where = document.locate(pointer)
+    return ReportedFinding(
+        control=finding.control,
+        mode=_mode(subject, verdict),
+        tier=BY_ID[finding.control].tier,
+        line=where.line,
+        column=where.column,
+        container=finding.container,
+        # Of ten thousand objects most say the same: one text for all of them.
+        pointer=intern(pointer),
+        place=intern(place(subject.prefix, finding.pointer, finding.container)),
+        message=intern(finding.message),
+        fix=finding.fix.hint if finding.fix is not None else "",
+        policy=policy.name,
+        patched=patched,
+    )
+
+
+def _mode(subject: Subject | Item[Any], verdict: Verdict) -> Mode:
+    """Return the control's own mode: `verdict.mode` lies below the ceiling for templates."""
+    control = verdict.finding.control
+    mode = verdict.applied.policy.modes[control]
+    # What the API server may still fill in on the Pod is refused of no template.
+    is_template = isinstance(subject, Subject) and not subject.is_pod
+    return min(mode, Mode.WARN) if is_template and BY_ID[control].defaulted else mode
+
+
+def _name(subject: Subject | Item[Any]) -> str:
+    metadata = subject.metadata
+    return metadata.name or (metadata.generate_name or "") + "*"
+
+
+def _names(applied: Sequence[Applied]) -> str:
+    return ", ".join(each.policy.name for each in applied)
