@@ -10,6 +10,7 @@ from revet.core.checks import ALL, BY_ID
 from revet.core.message import place
 from revet.core.model.version import KubeVersion
 from tests.support.check_files import ROOT, CheckFile, load_check_files
+from tests.support.check_policies import settings_for
 
 FILES = load_check_files()
 
@@ -18,7 +19,8 @@ FILES = load_check_files()
 def test_a_check_finds_what_the_file_says(file: CheckFile) -> None:
     subject = file.subject
     revision = BY_ID[file.check].revision(KubeVersion.parse(file.version))
-    findings = list(revision.run(subject.pod())) if revision is not None else []
+    rule = revision.bind(settings_for(file)) if revision is not None else None
+    findings = list(rule(subject.pod())) if rule is not None else []
     assert [
         f"{place(subject.prefix, each.pointer, each.container)}: {each.message}"
         for each in findings

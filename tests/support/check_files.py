@@ -2,7 +2,8 @@
 
 A file that fails says in comments what is found, in order and word for word:
 `# expect: spec.containers[0] "app": privileged is true, must be false or unset`.
-`# version: v1.34` names the version of the standard, where it matters.
+`# version: v1.34` names the version of the standard, where it matters. `# settings: {allow: [/a]}`
+is what the policy sets of the control; `registries` there is spec.images.registries.
 """
 
 import json
@@ -36,6 +37,12 @@ class CheckFile:
     def version(self) -> str:
         """The version of the standard to judge by."""
         return next(self._said("version"), "latest")
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What the policy sets of the control beside its mode."""
+        settings: dict[str, Any] = yaml.safe_load(next(self._said("settings"), "{}"))
+        return settings
 
     @property
     def expected(self) -> list[str]:

@@ -1,8 +1,13 @@
 """A policy for each of the check files, of one control each: one webhook can judge them all."""
 
+import json
 from typing import Any
+from zlib import crc32
 
 from revet.core.checks import ALL
+from revet.core.compiled_policy import changes
+from revet.core.model.policy import parse_policy
+from revet.core.model.settings import DEFAULT_SETTINGS, Settings
 from tests.support.check_files import CheckFile
 from tests.support.manifests import Manifest, policy
 
@@ -14,7 +19,9 @@ def policy_for(file: CheckFile) -> Manifest:
     controls: list[Manifest] = [
         {"id": check.id, "mode": "Disabled"} for check in ALL if check.id != file.check
     ]
-    mine: Manifest = {"id": file.check, "mode": "Enforce"}
+    settings = file.settings
+    registries = settings.pop("registries", None)
+    mine: Manifest = {"id": file.check, "mode": "Enforce"} | settings
     if next(check for check in ALL if check.id == file.check).patchable:
         mine["patch"] = False
     return policy(
@@ -25,7 +32,15 @@ def policy_for(file: CheckFile) -> Manifest:
         standardVersion=file.version,
         podSelector={"matchLabels": {LABEL: _name(file)}},
         controls=[mine, *controls],
+        **({"images": {"registries": registries}} if registries else {}),
     )
+
+
+def settings_for(file: CheckFile) -> Settings:
+    """Read what that policy sets of the file's check."""
+    if not file.settings:
+        return DEFAULT_SETTINGS
+    return changes(parse_policy(json.dumps(policy_for(file))).spec)[file.check].settings
 
 
 def labelled(file: CheckFile) -> Manifest:
@@ -40,4 +55,5 @@ def labelled(file: CheckFile) -> Manifest:
 
 
 def _name(file: CheckFile) -> str:
-    return f"{file.check}-{file.version}"
+    name = f"{file.check}-{file.version}"
+    return f"{name}-{crc32(str(file.settings).encode()):x}" if file.settings else name
