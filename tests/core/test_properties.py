@@ -176,7 +176,11 @@ BAD = {
 } | {file.check: file for file in load_check_files() if file.title.endswith("/fail/all-three")}
 EXCUSES = ("hostUsers", "os")
 LISTS = ("initContainers", "containers", "ephemeralContainers", "volumes")
-NEWEST = {check.id: ActiveCheck(check.id, check.revisions[-1].run, Mode.ENFORCE) for check in ALL}
+NEWEST = {
+    check.id: ActiveCheck(check.id, check.revisions[-1].run, Mode.ENFORCE)
+    for check in ALL
+    if check.revisions
+}
 
 
 def _bad_pod(file: CheckFile) -> Manifest:

@@ -4,9 +4,9 @@ import json
 from collections.abc import Mapping, Sequence
 
 from revet.core.check import Check
-from revet.core.checks import ALL
 from revet.core.compiled_policy import CompiledPolicy
 from revet.core.model.policy import HardeningPolicy, parse_policy
+from tests.support.standards import STANDARDS
 
 NAME_LABEL = "kubernetes.io/metadata.name"
 PROD: Mapping[str, object] = {"matchLabels": {"tier": "prod"}}
@@ -27,7 +27,7 @@ def compile_policy(
     selector: Mapping[str, object] = PROD,
     profile: str = "restricted",
     controls: Sequence[Mapping[str, object]] = (),
-    catalog: Sequence[Check] = ALL,
+    catalog: Sequence[Check] = STANDARDS,
     **spec: object,
 ) -> CompiledPolicy:
     """Compile a policy; `spec` holds further fields, by their names in the document."""

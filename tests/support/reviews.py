@@ -7,6 +7,7 @@ from typing import Any
 from revet.core.compiled_policy import CompiledPolicy
 from revet.core.model.policy import parse_policy
 from tests.support.manifests import Manifest
+from tests.support.standards import STANDARDS
 
 _RESOURCES = {"v1": "pods", "apps/v1": "deployments", "batch/v1": "jobs"}
 
@@ -50,7 +51,7 @@ def review(
 
 def compiled(manifest: Manifest) -> CompiledPolicy:
     """Compile a policy's manifest."""
-    return CompiledPolicy.of(parse_policy(json.dumps(manifest)))
+    return CompiledPolicy.of(parse_policy(json.dumps(manifest)), STANDARDS)
 
 
 def paths(manifest: Manifest) -> list[str]:

@@ -18,7 +18,6 @@ from revet.adapters.events import Notice
 from revet.adapters.health import health_app
 from revet.adapters.log import Log
 from revet.core.check import Check
-from revet.core.checks import ALL
 from revet.core.render.webhook import SYSTEM_NAMESPACES
 from revet.webhook.app import Doors
 from revet.webhook.metrics import Metrics
@@ -27,6 +26,7 @@ from revet.webhook.reviewer import Reviewer
 from revet.webhook.tls import ServingCertificate
 from tests.support.manifests import Manifest
 from tests.support.reviews import review
+from tests.support.standards import STANDARDS
 
 TIME = "2026-01-02T03:04:05.006Z"
 
@@ -75,7 +75,7 @@ class Reply:
 class Harness:
     """A webhook that knows what the test tells it."""
 
-    def __init__(self, folder: Path, catalog: Sequence[Check] = ALL) -> None:
+    def __init__(self, folder: Path, catalog: Sequence[Check] = STANDARDS) -> None:
         self.authority = Authority()
         self.certificate, self.key = folder / "tls.crt", folder / "tls.key"
         self.reloads: list[str | None] = []
@@ -183,7 +183,7 @@ async def _listen(stack: AsyncExitStack, runner: web.BaseRunner, tls: ssl.SSLCon
 
 
 @asynccontextmanager
-async def serve(folder: Path, catalog: Sequence[Check] = ALL) -> AsyncIterator[Harness]:
+async def serve(folder: Path, catalog: Sequence[Check] = STANDARDS) -> AsyncIterator[Harness]:
     """Run a webhook that knows nothing yet but the controls."""
     harness = Harness(folder, catalog)
     async with AsyncExitStack() as stack:
