@@ -26,27 +26,52 @@ ROLES: Final = ("Role", "ClusterRole")
 BINDINGS: Final = ("RoleBinding", "ClusterRoleBinding")
 
 
+#: The verbs of requests that carry no name, which the empty name among resourceNames matches.
+_NAMELESS: Final = frozenset({"create", "list", "watch", "deletecollection"})
+
+
 class Grant(NamedTuple):
-    """Verbs on resources (`pods`, `pods/exec`) of an API group."""
+    """Verbs on resources (`pods`, `pods/exec`, `userextras/*` for any of them) of an API group.
+
+    Attributes:
+        strong: names that give as much as all of them do: naming these is not narrow.
+        narrows: whether a rule that names objects is narrow at all.
+
+    """
 
     group: str
     resources: tuple[str, ...]
     verbs: tuple[str, ...]
+    strong: frozenset[str] = frozenset()
+    narrows: bool = True
 
 
 def allowed_verbs(rule: PolicyRule, group: str, resource: str, asked: Iterable[str]) -> list[str]:
-    """Return those of the verbs that a rule allows; none where it is about named objects.
+    """Return those of the verbs that a rule allows whatever the object's name is.
 
-    A rule with resourceNames is what a narrow role looks like.
+    A rule with resourceNames is what a narrow role looks like, but for an empty one: that is the
+    name of every request which has none.
     """
-    groups, resources, verbs = rule.api_groups or (), rule.resources or (), rule.verbs or ()
-    if rule.resource_names or not (ALL in groups or group in groups):
-        return []
-    _, _, subresource = resource.partition("/")
-    wanted = {ALL, resource} | ({f"*/{subresource}"} if subresource else set[str]())
-    if wanted.isdisjoint(resources):
+    names = rule.resource_names
+    if names:
+        is_collection = "" in names and "/" not in resource
+        asked = [verb for verb in asked if is_collection and verb in _NAMELESS]
+    return _matching_verbs(rule, group, resource, asked)
+
+
+def _matching_verbs(rule: PolicyRule, group: str, resource: str, asked: Iterable[str]) -> list[str]:
+    groups, verbs = rule.api_groups or (), rule.verbs or ()
+    if not (ALL in groups or group in groups) or not _matches(resource, rule.resources or ()):
         return []
     return [verb for verb in asked if ALL in verbs or verb in verbs]
+
+
+def _matches(resource: str, resources: Iterable[str]) -> bool:
+    name, _, subresource = resource.partition("/")
+    if subresource == ALL:
+        return any(each == ALL or each.startswith((f"{name}/", "*/")) for each in resources)
+    wanted = {ALL, resource} | ({f"*/{subresource}"} if subresource else set[str]())
+    return not wanted.isdisjoint(resources)
 
 
 def judged_rules(item: Item[Role], settings: Settings) -> Iterator[tuple[int, PolicyRule]]:
@@ -72,13 +97,24 @@ def find_grants(
     control: str, item: Item[Role], settings: Settings, grants: Iterable[Grant], hint: str
 ) -> Iterator[Finding]:
     """Find the rules of a role that allow any of these."""
-    asked = [(each.group, name, each.verbs) for each in grants for name in each.resources]
+    grants = tuple(grants)
     for index, rule in judged_rules(item, settings):
-        words: dict[str, list[str]] = {}
-        for group, name, verbs in asked:
-            given = ", ".join(allowed_verbs(rule, group, name, verbs))
-            if given:
-                words.setdefault(given, []).append(name)
-        told = [f"{verbs} on {', '.join(dict.fromkeys(names))}" for verbs, names in words.items()]
+        told = tell_grants(rule, grants)
         if told:
-            yield Finding(control, f"/rules/{index}", f"allows {'; '.join(told)}", None, Fix(hint))
+            yield Finding(control, f"/rules/{index}", f"allows {told}", None, Fix(hint))
+
+
+def tell_grants(rule: PolicyRule, grants: Iterable[Grant]) -> str:
+    """Return what of these a rule allows, as `create, get on pods/exec, pods/attach`."""
+    words: dict[tuple[str, str], list[str]] = {}
+    for grant in grants:
+        named = ", ".join(sorted(grant.strong.intersection(rule.resource_names or ())))
+        ask = _matching_verbs if named or not grant.narrows else allowed_verbs
+        for resource in grant.resources:
+            given = ", ".join(ask(rule, grant.group, resource, grant.verbs))
+            if given:
+                words.setdefault((given, named), []).append(resource)
+    return "; ".join(
+        f"{verbs} on {', '.join(dict.fromkeys(resources))}" + (f" {named}" if named else "")
+        for (verbs, named), resources in words.items()
+    )

@@ -1,7 +1,7 @@
 """database-exposure: no node port, load balancer or Ingress leads to a database.
 
 Fields: spec.{type,ports,selector} of Services, spec.{rules,defaultBackend} of Ingresses
-Allowed: ClusterIP Services for the ports of databases
+Allowed: ClusterIP Services for the ports and pods of databases
 """
 
 from collections.abc import Iterator
@@ -31,12 +31,28 @@ _PORTS: Final = {
     5432: "PostgreSQL",
     5984: "CouchDB",
     6379: "Redis",
-    7000: "Cassandra",
     9042: "Cassandra",
     9200: "Elasticsearch",
     11211: "memcached",
     27017: "MongoDB",
 }
+#: How charts name the ports of these, and label their pods.
+_NAMES: Final = {
+    "cassandra",
+    "couchdb",
+    "elasticsearch",
+    "etcd",
+    "mariadb",
+    "memcached",
+    "mongodb",
+    "mysql",
+    "oracle",
+    "postgres",
+    "postgresql",
+    "redis",
+    "valkey",
+}
+_LABELS: Final = ("app.kubernetes.io/name", "app", "k8s-app")
 
 
 def _on_services(item: Item[Service], settings: Settings) -> Iterator[Finding]:
@@ -47,15 +63,21 @@ def _on_services(item: Item[Service], settings: Settings) -> Iterator[Finding]:
         named = next((each for each in (port.port, port.target_port) if _is(each, settings)), None)
         if named is not None:
             yield _found(f"/spec/ports/{index}", f"type {spec.type} exposes {_word(named)}")
+            return
+    for label in _LABELS:
+        name = (spec.selector or {}).get(label)
+        if name in _NAMES:
+            yield _found("/spec/selector", f"type {spec.type} exposes pods with {label}: {name}")
+            return
 
 
 def _on_ingresses(item: Item[Ingress], settings: Settings) -> Iterator[Finding]:
     if is_allowed(item, settings):
         return
     for pointer, backend in _backends(item.body):
-        number = backend.port.number if backend.port is not None else None
-        if _is(number, settings):
-            yield _found(pointer, f"leads to {backend.name}, {_word(number)}")
+        port = (backend.port.number or backend.port.name) if backend.port is not None else None
+        if _is(port, settings):
+            yield _found(pointer, f"leads to {backend.name}, {_word(port)}")
 
 
 def _backends(ingress: Ingress) -> Iterator[tuple[str, BackendService]]:
@@ -71,7 +93,7 @@ def _backends(ingress: Ingress) -> Iterator[tuple[str, BackendService]]:
 
 
 def _is(port: int | str | None, settings: Settings) -> bool:
-    return port in _PORTS or port in settings.ports
+    return port in _PORTS or port in settings.ports or port in _NAMES
 
 
 def _word(port: int | str | None) -> str:
@@ -99,8 +121,8 @@ CHECK = Check(
     ),
     explanation=Explanation(
         what="No Service of type NodePort or LoadBalancer, and no Ingress, leads to a port that "
-        "is customary for a database, or that the policy names. Ports by name cannot be "
-        "told.",
+        "is customary for a database by number or name, or that the policy names; nor does such "
+        "a Service select pods that are labelled app.kubernetes.io/name: postgresql or the like.",
         why="Databases are made for clients that are trusted; what is open to a network is "
         "scanned within hours.",
         fix="""\

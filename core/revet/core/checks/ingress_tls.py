@@ -26,16 +26,18 @@ def _ingress_tls(item: Item[Ingress], _: Settings) -> Iterator[Finding]:
     # Without hosts an item serves what its certificate is for.
     if any(not tls.hosts for tls in spec.tls or ()):
         return
+    if not spec.rules:
+        yield _found("/spec/tls", "tls is not set", "HOST")
     for index, rule in enumerate(spec.rules or ()):
         host = rule.host or ""
         if host not in covered and f"*.{host.partition('.')[2]}" not in covered:
-            yield Finding(
-                "ingress-tls",
-                f"/spec/rules/{index}/host",
-                f"host {host or '*'} has no certificate in spec.tls",
-                None,
-                Fix(f"tls: [{{hosts: [{host or 'HOST'}], secretName: NAME}}]"),
-            )
+            told = f"host {host or '*'} has no certificate in spec.tls"
+            yield _found(f"/spec/rules/{index}/host", told, host or "HOST")
+
+
+def _found(pointer: str, message: str, host: str) -> Finding:
+    fix = Fix(f"tls: [{{hosts: [{host}], secretName: NAME}}]")
+    return Finding("ingress-tls", pointer, message, None, fix)
 
 
 CHECK = Check(

@@ -16,18 +16,20 @@ from revet.core.check import (
     ItemRule,
     Profiles,
 )
+from revet.core.cidr import find_everybody
 from revet.core.item import Item
-from revet.core.model.network_policy import NetworkPolicy, Peer, PolicyPort
+from revet.core.model.network_policy import NetworkPolicy, Peer, PolicyPort, Selector
 from revet.core.model.settings import Settings
 
-_EVERYWHERE: Final = {"0.0.0.0/0", "::/0"}
+#: Every namespace has it, so that to ask for its presence is to ask for nothing.
+_NAME_LABEL: Final = "kubernetes.io/metadata.name"
 
 
 def _netpol_too_wide(item: Item[NetworkPolicy], _: Settings) -> Iterator[Finding]:
     spec = item.body.spec
-    for index, ingress in enumerate(spec.ingress or ()):
+    for index, ingress in enumerate(spec.ingress_in_force):
         yield from _judge(f"/spec/ingress/{index}", "from", ingress.peers, ingress.ports)
-    for index, egress in enumerate(spec.egress or ()):
+    for index, egress in enumerate(spec.egress_in_force):
         yield from _judge(f"/spec/egress/{index}", "to", egress.peers, egress.ports)
 
 
@@ -37,17 +39,26 @@ def _judge(
     if not peers:
         told = "on its ports" if ports else "on all ports"
         yield _found(pointer, f"{word} names nobody: everybody {told}")
+    wide = find_everybody(peer.ip_block.cidr for peer in peers or () if peer.ip_block is not None)
     for index, peer in enumerate(peers or ()):
         place = f"{pointer}/{word}/{index}"
-        if peer.ip_block is not None and peer.ip_block.cidr in _EVERYWHERE:
-            yield _found(f"{place}/ipBlock/cidr", f"{word} has {peer.ip_block.cidr}, everybody")
+        if peer.ip_block is not None and peer.ip_block.cidr in wide:
+            told = peer.ip_block.cidr if len(wide) == 1 else " and ".join(wide)
+            yield _found(f"{place}/ipBlock/cidr", f"{word} has {told}: everybody")
         namespaces = peer.namespace_selector
-        if namespaces is not None and namespaces.is_empty and _is_any(peer):
+        if namespaces is not None and _is_any(namespaces) and _is_any(peer.pod_selector):
             yield _found(f"{place}/namespaceSelector", f"{word} takes every pod of the cluster")
 
 
-def _is_any(peer: Peer) -> bool:
-    return peer.pod_selector is None or peer.pod_selector.is_empty
+def _is_any(selector: Selector | None) -> bool:
+    """Return whether a selector, of pods where there is none, takes all."""
+    return selector is None or (
+        not selector.match_labels
+        and all(
+            each.key == _NAME_LABEL and each.operator == "Exists"
+            for each in selector.match_expressions or ()
+        )
+    )
 
 
 def _found(pointer: str, message: str) -> Finding:

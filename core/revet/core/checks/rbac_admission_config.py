@@ -20,7 +20,7 @@ from revet.core.model.rbac import Role
 from revet.core.model.settings import Settings
 from revet.core.permissions import ADMISSION, ROLES, Grant, find_grants
 
-_GRANTS: Final = (
+GRANTS: Final = (
     Grant(
         ADMISSION,
         (
@@ -38,7 +38,7 @@ _HINT: Final = "take the rule out, or name the objects by resourceNames"
 
 
 def _rbac_admission_config(item: Item[Role], settings: Settings) -> Iterator[Finding]:
-    return find_grants("rbac-admission-config", item, settings, _GRANTS, _HINT)
+    return find_grants("rbac-admission-config", item, settings, GRANTS, _HINT)
 
 
 CHECK = Check(

@@ -1,6 +1,6 @@
-"""rbac-cluster-admin: nobody is bound to cluster-admin but by Kubernetes itself.
+"""rbac-cluster-admin: nobody is bound to cluster-admin but by Kubernetes, and no role is its copy.
 
-Fields: roleRef of RoleBindings and ClusterRoleBindings
+Fields: roleRef of RoleBindings and ClusterRoleBindings, rules[*] of Roles and ClusterRoles
 """
 
 from collections.abc import Iterator
@@ -18,14 +18,14 @@ from revet.core.check import (
     Profiles,
 )
 from revet.core.item import Item
-from revet.core.model.rbac import Binding
+from revet.core.model.rbac import Binding, Role
 from revet.core.model.settings import Settings
-from revet.core.permissions import BINDINGS, is_allowed
+from revet.core.permissions import ALL, BINDINGS, ROLES, is_allowed, judged_rules
 
 _ROLE: Final = "cluster-admin"
 
 
-def _rbac_cluster_admin(item: Item[Binding], settings: Settings) -> Iterator[Finding]:
+def _on_bindings(item: Item[Binding], settings: Settings) -> Iterator[Finding]:
     role = item.body.role_ref
     if role.name != _ROLE or role.kind != "ClusterRole" or is_allowed(item, settings):
         return
@@ -40,16 +40,32 @@ def _rbac_cluster_admin(item: Item[Binding], settings: Settings) -> Iterator[Fin
             )
 
 
+def _on_roles(item: Item[Role], settings: Settings) -> Iterator[Finding]:
+    for index, rule in judged_rules(item, settings):
+        parts = (rule.verbs, rule.api_groups, rule.resources)
+        if all(ALL in (part or ()) for part in parts) and not rule.resource_names:
+            yield Finding(
+                "rbac-cluster-admin",
+                f"/rules/{index}",
+                f"allows everything on everything, as {_ROLE} does",
+                None,
+                Fix("list the verbs and resources that are used"),
+            )
+
+
 CHECK = Check(
     id="rbac-cluster-admin",
     title="No further cluster admins",
     tier=1,
-    items=(ItemRule(BINDINGS, _rbac_cluster_admin),),
+    items=(ItemRule(BINDINGS, _on_bindings), ItemRule(ROLES, _on_roles)),
     profiles=Profiles(Default.AUDIT, Default.WARN, Default.ENFORCE),
-    parameters=(Parameter("allow", "Bindings that are not judged, as NAME or NAMESPACE/NAME."),),
+    parameters=(
+        Parameter("allow", "Bindings and roles that are not judged, as NAME or NAMESPACE/NAME."),
+    ),
     explanation=Explanation(
         what="No RoleBinding or ClusterRoleBinding gives cluster-admin to anybody; the binding "
-        "that Kubernetes makes for system:masters is exempt by its content.",
+        "that Kubernetes makes for system:masters is exempt by its content. No other role has a "
+        "rule with * for verbs, API groups and resources.",
         why="cluster-admin is everything, everywhere, now and later. What one tool or one person "
         "needs is never that.",
         fix="""\

@@ -20,16 +20,21 @@ from revet.core.model.rbac import Role
 from revet.core.model.settings import Settings
 from revet.core.permissions import CERTIFICATES, ROLES, Grant, find_grants
 
-_GRANTS: Final = (
-    Grant(CERTIFICATES, ("certificatesigningrequests/approval",), ("update", "patch")),
-    Grant(CERTIFICATES, ("certificatesigningrequests/status",), ("update", "patch")),
-    Grant(CERTIFICATES, ("signers",), ("approve", "sign")),
+#: Signers of client certificates, which name any user or any node.
+_STRONG: Final = frozenset(
+    {
+        "kubernetes.io/*",
+        "kubernetes.io/kube-apiserver-client",
+        "kubernetes.io/kube-apiserver-client-kubelet",
+    }
 )
+# What certificatesigningrequests/approval and /status allow is nothing without this.
+GRANTS: Final = (Grant(CERTIFICATES, ("signers",), ("approve", "sign"), _STRONG),)
 _HINT: Final = "name the signer: resourceNames: [example.com/my-signer]"
 
 
 def _rbac_csr(item: Item[Role], settings: Settings) -> Iterator[Finding]:
-    return find_grants("rbac-csr", item, settings, _GRANTS, _HINT)
+    return find_grants("rbac-csr", item, settings, GRANTS, _HINT)
 
 
 CHECK = Check(
@@ -42,8 +47,9 @@ CHECK = Check(
         Parameter("allow", "Roles that are not judged, as NAME, or NAMESPACE/NAME for a Role."),
     ),
     explanation=Explanation(
-        what="No rule allows approving CertificateSigningRequests or signing them, without naming "
-        "the signer.",
+        what="No rule allows approve or sign on signers without naming one that signs no client "
+        "certificates. Writing certificatesigningrequests/approval or /status does nothing without "
+        "that right, and is not looked at.",
         why="A client certificate may name any user and any group, system:masters among them, and "
         "cannot be taken back.",
         fix="""\

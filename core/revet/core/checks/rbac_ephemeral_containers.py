@@ -20,12 +20,12 @@ from revet.core.model.rbac import Role
 from revet.core.model.settings import Settings
 from revet.core.permissions import CORE, ROLES, Grant, find_grants
 
-_GRANTS: Final = (Grant(CORE, ("pods/ephemeralcontainers",), ("update", "patch")),)
+GRANTS: Final = (Grant(CORE, ("pods/ephemeralcontainers",), ("update", "patch")),)
 _HINT: Final = "take pods/ephemeralcontainers out of the rule"
 
 
 def _rbac_ephemeral_containers(item: Item[Role], settings: Settings) -> Iterator[Finding]:
-    return find_grants("rbac-ephemeral-containers", item, settings, _GRANTS, _HINT)
+    return find_grants("rbac-ephemeral-containers", item, settings, GRANTS, _HINT)
 
 
 CHECK = Check(

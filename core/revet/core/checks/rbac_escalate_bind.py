@@ -20,15 +20,15 @@ from revet.core.model.rbac import Role
 from revet.core.model.settings import Settings
 from revet.core.permissions import RBAC, ROLES, Grant, find_grants
 
-_GRANTS: Final = (
-    Grant(RBAC, ("roles", "clusterroles"), ("escalate", "bind")),
+GRANTS: Final = (
+    Grant(RBAC, ("roles", "clusterroles"), ("escalate", "bind"), frozenset({"cluster-admin"})),
     Grant(RBAC, ("rolebindings", "clusterrolebindings"), ("create", "update", "patch")),
 )
 _HINT: Final = "name the roles that may be given: resourceNames, with the verb bind"
 
 
 def _rbac_escalate_bind(item: Item[Role], settings: Settings) -> Iterator[Finding]:
-    return find_grants("rbac-escalate-bind", item, settings, _GRANTS, _HINT)
+    return find_grants("rbac-escalate-bind", item, settings, GRANTS, _HINT)
 
 
 CHECK = Check(
@@ -41,7 +41,8 @@ CHECK = Check(
         Parameter("allow", "Roles that are not judged, as NAME, or NAMESPACE/NAME for a Role."),
     ),
     explanation=Explanation(
-        what="No rule allows escalate or bind on roles, or writing bindings, without naming them. "
+        what="No rule allows escalate or bind on roles, or writing bindings, without naming them; "
+        "cluster-admin is not to be named either. "
         "Kubernetes lets nobody give more than they have; these verbs are the way round "
         "that.",
         why="Who may bind any role, or write any role, is one request away from cluster-admin.",

@@ -20,7 +20,7 @@ from revet.core.model.rbac import Role
 from revet.core.model.settings import Settings
 from revet.core.permissions import CORE, ROLES, Grant, find_grants
 
-_GRANTS: Final = (
+GRANTS: Final = (
     Grant(
         CORE,
         ("pods/exec", "pods/attach", "pods/portforward", "pods/proxy", "services/proxy"),
@@ -31,7 +31,7 @@ _HINT: Final = "give pods/log instead, and open a shell in an incident only"
 
 
 def _rbac_exec(item: Item[Role], settings: Settings) -> Iterator[Finding]:
-    return find_grants("rbac-exec", item, settings, _GRANTS, _HINT)
+    return find_grants("rbac-exec", item, settings, GRANTS, _HINT)
 
 
 CHECK = Check(

@@ -20,35 +20,29 @@ from revet.core.model.rbac import Role
 from revet.core.model.settings import Settings
 from revet.core.permissions import AUTHENTICATION, CORE, ROLES, Grant, find_grants
 
-_GRANTS: Final = (
-    Grant(
-        CORE,
-        ("users", "groups", "serviceaccounts"),
-        (
-            "impersonate",
-            "impersonate:user-info",
-            "impersonate:serviceaccount",
-            "impersonate:arbitrary-node",
-            "impersonate:associated-node",
-        ),
-    ),
+#: The strongest there are: whoever may act as one of these needs no other name.
+_STRONG: Final = frozenset(
+    {"system:masters", "kubeadm:cluster-admins", "system:kube-controller-manager"}
+)
+_CONSTRAINED: Final = tuple(
+    f"impersonate:{mode}"
+    for mode in ("user-info", "serviceaccount", "arbitrary-node", "associated-node")
+)
+GRANTS: Final = (
+    Grant(CORE, ("users", "groups", "serviceaccounts"), ("impersonate",), _STRONG),
+    Grant(AUTHENTICATION, ("uids", "userextras/*"), ("impersonate", *_CONSTRAINED)),
     Grant(
         AUTHENTICATION,
-        ("uids", "userextras", "users", "groups", "serviceaccounts", "nodes"),
-        (
-            "impersonate",
-            "impersonate:user-info",
-            "impersonate:serviceaccount",
-            "impersonate:arbitrary-node",
-            "impersonate:associated-node",
-        ),
+        ("users", "groups", "serviceaccounts", "nodes"),
+        _CONSTRAINED,
+        _STRONG,
     ),
 )
 _HINT: Final = "name whom: resourceNames: [NAME], or take the rule out"
 
 
 def _rbac_impersonate(item: Item[Role], settings: Settings) -> Iterator[Finding]:
-    return find_grants("rbac-impersonate", item, settings, _GRANTS, _HINT)
+    return find_grants("rbac-impersonate", item, settings, GRANTS, _HINT)
 
 
 CHECK = Check(
@@ -62,7 +56,9 @@ CHECK = Check(
     ),
     explanation=Explanation(
         what="No rule allows impersonate, or one of the constrained verbs of Kubernetes 1.36 "
-        "(impersonate:user-info and so on, KEP-5284), without naming whom.",
+        "(impersonate:user-info and so on, KEP-5284), without naming whom; system:masters and its "
+        "like are not to be named either. impersonate-on:... only limits what those are good for, "
+        "and is not looked at.",
         why="Who may impersonate is whoever there is, cluster admins among them, and the audit "
         "log has to be read twice to see it.",
         fix="""\

@@ -20,12 +20,15 @@ from revet.core.model.rbac import Role
 from revet.core.model.settings import Settings
 from revet.core.permissions import CORE, ROLES, Grant, find_grants
 
-_GRANTS: Final = (Grant(CORE, ("namespaces",), ("update", "patch")),)
+# Labels are written by way of the subresources too.
+GRANTS: Final = (
+    Grant(CORE, ("namespaces", "namespaces/status", "namespaces/finalize"), ("update", "patch")),
+)
 _HINT: Final = "take update and patch out, or name the namespace by resourceNames"
 
 
 def _rbac_namespace_write(item: Item[Role], settings: Settings) -> Iterator[Finding]:
-    return find_grants("rbac-namespace-write", item, settings, _GRANTS, _HINT)
+    return find_grants("rbac-namespace-write", item, settings, GRANTS, _HINT)
 
 
 CHECK = Check(
@@ -38,7 +41,8 @@ CHECK = Check(
         Parameter("allow", "Roles that are not judged, as NAME, or NAMESPACE/NAME for a Role."),
     ),
     explanation=Explanation(
-        what="No rule allows update or patch on namespaces without naming them.",
+        what="No rule allows update or patch on namespaces, their status or finalize, without "
+        "naming them.",
         why="Labels of a namespace say which Pod Security level, which NetworkPolicies and which "
         "policies hold in it.",
         fix="""\

@@ -20,12 +20,12 @@ from revet.core.model.rbac import Role
 from revet.core.model.settings import Settings
 from revet.core.permissions import CORE, ROLES, Grant, find_grants
 
-_GRANTS: Final = (Grant(CORE, ("nodes/proxy",), ("get", "create")),)
+GRANTS: Final = (Grant(CORE, ("nodes/proxy",), ("get", "create"), narrows=False),)
 _HINT: Final = "ask for nodes/metrics, nodes/stats, nodes/log or nodes/pods instead"
 
 
 def _rbac_node_proxy(item: Item[Role], settings: Settings) -> Iterator[Finding]:
-    return find_grants("rbac-node-proxy", item, settings, _GRANTS, _HINT)
+    return find_grants("rbac-node-proxy", item, settings, GRANTS, _HINT)
 
 
 CHECK = Check(
@@ -38,7 +38,7 @@ CHECK = Check(
         Parameter("allow", "Roles that are not judged, as NAME, or NAMESPACE/NAME for a Role."),
     ),
     explanation=Explanation(
-        what="No rule allows get or create on nodes/proxy.",
+        what="No rule allows get or create on nodes/proxy, not of a named node either.",
         why="The kubelet runs commands in any container of its node for whoever holds it, get "
         "included (by WebSocket), past admission and past the audit log.",
         fix="""\

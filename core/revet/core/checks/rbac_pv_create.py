@@ -20,12 +20,12 @@ from revet.core.model.rbac import Role
 from revet.core.model.settings import Settings
 from revet.core.permissions import CORE, ROLES, Grant, find_grants
 
-_GRANTS: Final = (Grant(CORE, ("persistentvolumes",), ("create",)),)
+GRANTS: Final = (Grant(CORE, ("persistentvolumes",), ("create",), narrows=False),)
 _HINT: Final = "let StorageClasses make volumes"
 
 
 def _rbac_pv_create(item: Item[Role], settings: Settings) -> Iterator[Finding]:
-    return find_grants("rbac-pv-create", item, settings, _GRANTS, _HINT)
+    return find_grants("rbac-pv-create", item, settings, GRANTS, _HINT)
 
 
 CHECK = Check(
@@ -38,7 +38,7 @@ CHECK = Check(
         Parameter("allow", "Roles that are not judged, as NAME, or NAMESPACE/NAME for a Role."),
     ),
     explanation=Explanation(
-        what="No rule allows create on PersistentVolumes.",
+        what="No rule allows create on PersistentVolumes, not by name either.",
         why="A PersistentVolume may be a hostPath: the node's files by the back door, past every "
         "control on pods.",
         fix="""\

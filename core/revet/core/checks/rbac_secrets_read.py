@@ -20,12 +20,12 @@ from revet.core.model.rbac import Role
 from revet.core.model.settings import Settings
 from revet.core.permissions import CORE, ROLES, Grant, find_grants
 
-_GRANTS: Final = (Grant(CORE, ("secrets",), ("get", "list", "watch")),)
+GRANTS: Final = (Grant(CORE, ("secrets",), ("get", "list", "watch")),)
 _HINT: Final = "name the Secrets: resourceNames: [NAME]"
 
 
 def _rbac_secrets_read(item: Item[Role], settings: Settings) -> Iterator[Finding]:
-    return find_grants("rbac-secrets-read", item, settings, _GRANTS, _HINT)
+    return find_grants("rbac-secrets-read", item, settings, GRANTS, _HINT)
 
 
 CHECK = Check(

@@ -20,12 +20,12 @@ from revet.core.model.rbac import Role
 from revet.core.model.settings import Settings
 from revet.core.permissions import CORE, ROLES, Grant, find_grants
 
-_GRANTS: Final = (Grant(CORE, ("serviceaccounts/token",), ("create",)),)
+GRANTS: Final = (Grant(CORE, ("serviceaccounts/token",), ("create",)),)
 _HINT: Final = "name the ServiceAccount: resourceNames: [NAME]"
 
 
 def _rbac_token_request(item: Item[Role], settings: Settings) -> Iterator[Finding]:
-    return find_grants("rbac-token-request", item, settings, _GRANTS, _HINT)
+    return find_grants("rbac-token-request", item, settings, GRANTS, _HINT)
 
 
 CHECK = Check(

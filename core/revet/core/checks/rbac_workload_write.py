@@ -20,7 +20,7 @@ from revet.core.model.rbac import Role
 from revet.core.model.settings import Settings
 from revet.core.permissions import APPS, BATCH, CORE, ROLES, Grant, find_grants
 
-_GRANTS: Final = (
+GRANTS: Final = (
     Grant(CORE, ("pods", "replicationcontrollers"), ("create", "update", "patch")),
     Grant(
         APPS,
@@ -33,7 +33,7 @@ _HINT: Final = "let a deployment pipeline hold this right, and nobody else"
 
 
 def _rbac_workload_write(item: Item[Role], settings: Settings) -> Iterator[Finding]:
-    return find_grants("rbac-workload-write", item, settings, _GRANTS, _HINT)
+    return find_grants("rbac-workload-write", item, settings, GRANTS, _HINT)
 
 
 CHECK = Check(

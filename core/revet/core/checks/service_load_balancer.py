@@ -17,6 +17,7 @@ from revet.core.check import (
     Parameter,
     Profiles,
 )
+from revet.core.cidr import find_everybody
 from revet.core.item import Item
 from revet.core.model.service import Service
 from revet.core.model.settings import Settings
@@ -31,7 +32,8 @@ _INTERNAL: Final = {
     "service.beta.kubernetes.io/aws-load-balancer-scheme": "internal",
     "service.beta.kubernetes.io/openstack-internal-load-balancer": "true",
 }
-_EVERYBODY: Final = {"0.0.0.0/0", "::/0"}
+#: What counts where spec.loadBalancerSourceRanges is empty.
+_RANGES: Final = "service.beta.kubernetes.io/load-balancer-source-ranges"
 
 
 def _service_load_balancer(item: Item[Service], settings: Settings) -> Iterator[Finding]:
@@ -41,10 +43,10 @@ def _service_load_balancer(item: Item[Service], settings: Settings) -> Iterator[
     annotations = item.metadata.annotations or {}
     if any(annotations.get(key, "").lower() == value for key, value in _INTERNAL.items()):
         return
-    ranges = spec.load_balancer_source_ranges or ()
-    wide = _EVERYBODY.intersection(ranges)
+    ranges = spec.load_balancer_source_ranges or _split(annotations.get(_RANGES, ""))
+    wide = find_everybody(ranges)
     if not ranges or wide:
-        told = f"has {', '.join(sorted(wide))}" if wide else "is not set"
+        told = f"has {', '.join(wide)}" if wide else "is not set"
         yield Finding(
             "service-load-balancer",
             "/spec/loadBalancerSourceRanges",
@@ -52,6 +54,10 @@ def _service_load_balancer(item: Item[Service], settings: Settings) -> Iterator[
             None,
             Fix("loadBalancerSourceRanges: [10.0.0.0/8], or your cloud's annotation for internal"),
         )
+
+
+def _split(ranges: str) -> tuple[str, ...]:
+    return tuple(each.strip() for each in ranges.split(",") if each.strip())
 
 
 CHECK = Check(

@@ -22,11 +22,6 @@ class Selector(Wire, frozen=True, gc=False):
     match_labels: dict[str, str] | None = None
     match_expressions: tuple[Expression, ...] | None = None
 
-    @property
-    def is_empty(self) -> bool:
-        """Whether it selects everything."""
-        return not self.match_labels and not self.match_expressions
-
 
 class IPBlock(Wire, frozen=True, gc=False):
     """Addresses, and what of them is left out, as CIDRs."""
@@ -72,6 +67,16 @@ class NetworkPolicySpec(Wire, frozen=True, gc=False):
     policy_types: tuple[str, ...] | None = None
     ingress: tuple[IngressRule, ...] | None = None
     egress: tuple[EgressRule, ...] | None = None
+
+    @property
+    def ingress_in_force(self) -> tuple[IngressRule, ...]:
+        """The rules for ingress, unless policyTypes leaves it out."""
+        return (self.ingress or ()) if "Ingress" in (self.policy_types or ("Ingress",)) else ()
+
+    @property
+    def egress_in_force(self) -> tuple[EgressRule, ...]:
+        """The rules for egress, unless policyTypes leaves it out."""
+        return (self.egress or ()) if "Egress" in (self.policy_types or ("Egress",)) else ()
 
 
 class NetworkPolicy(Wire, frozen=True, gc=False):

@@ -50,16 +50,3 @@ class Secret(Wire, frozen=True, gc=False):
     """A Secret, of which nothing but the type is read."""
 
     type: str | None = None
-
-
-class SigningRequestSpec(Wire, frozen=True, gc=False):
-    """Who asks for a client certificate, and the request itself (base64 of PEM)."""
-
-    signer_name: str = ""
-    request: str = ""
-
-
-class SigningRequest(Wire, frozen=True, gc=False):
-    """A CertificateSigningRequest, but for its metadata."""
-
-    spec: SigningRequestSpec = SigningRequestSpec()
