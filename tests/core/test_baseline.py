@@ -84,14 +84,14 @@ def _set(mode: str, *controls: str) -> list[dict[str, str]]:
             "restricted",
             {"controls": _set("Disabled", "run-as-non-root")},
             "baseline",
-            "enforce is baseline, not restricted: not in Enforce: run-as-non-root",
+            "enforce is baseline, not restricted: not fully enforced: run-as-non-root",
         ),
         (
             "restricted",
             {"controls": _set("Warn", "run-as-non-root", "run-as-user-nonzero")},
             "baseline",
             (
-                "enforce is baseline, not restricted: not in Enforce: "
+                "enforce is baseline, not restricted: not fully enforced: "
                 "run-as-non-root, run-as-user-nonzero"
             ),
         ),
@@ -99,20 +99,20 @@ def _set(mode: str, *controls: str) -> list[dict[str, str]]:
             "restricted",
             {"controls": _set("Audit", "host-ports")},
             None,
-            "enforce is not written: not in Enforce: host-ports",
+            "enforce is not written: not fully enforced: host-ports",
         ),
         (
             "baseline",
             {"controls": _set("Audit", "host-ports")},
             None,
-            "enforce is not written: not in Enforce: host-ports",
+            "enforce is not written: not fully enforced: host-ports",
         ),
         # Milder than the one that it covers: that one runs by itself, in Enforce.
         (
             "restricted",
             {"controls": _set("Warn", "volume-types")},
             "baseline",
-            "enforce is baseline, not restricted: not in Enforce: volume-types",
+            "enforce is baseline, not restricted: not fully enforced: volume-types",
         ),
         # Covered by volume-types, though switched off itself.
         ("restricted", {"controls": _set("Disabled", "host-path-volumes")}, "restricted", ""),

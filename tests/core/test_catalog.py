@@ -7,9 +7,12 @@ import pytest
 from revet.core.check import AdjustableRevision, Check, Default, Level, Revision
 from revet.core.checks import ALL, BY_ID
 from revet.core.engine import Change, select_level, select_profile
-from revet.core.model.catalog import CONTROLS, PATCHABLE
+from revet.core.item import read_item
+from revet.core.kinds import BY_NAME
+from revet.core.model.catalog import ALLOWED, CONTROLS, PATCHABLE, SETTINGS
 from revet.core.model.mode import Mode
 from revet.core.model.pod import Pod, PodTemplateSpec
+from revet.core.model.settings import DEFAULT_SETTINGS
 from revet.core.model.version import LATEST, KubeVersion
 
 LETTERS = {
@@ -43,25 +46,95 @@ drop-all-capabilities   capabilities_restricted    A PD PD
 proc-mount-restricted   procMount_restricted       - D  D
 """
 ROWS = [line.split() for line in TABLE.strip().splitlines()]
+# The controls beyond the standards, and their letters.
+BEYOND_TABLE = """
+read-only-rootfs          A  W  PD
+host-users-userns         -  A  W
+dedicated-sa              A  W  D
+memory-limits             A  W  D
+resource-requests         A  W  D
+cpu-limits                -  -  A
+runtime-socket            D  D  D
+host-path-scope           D  D  D
+control-plane-placement   A  W  D
+secrets-as-env            -  A  W
+plaintext-credentials     A  W  W
+projected-token-ttl       -  W  D
+share-process-namespace   -  W  D
+high-uid                  -  -  A
+non-root-groups           -  A  W
+drop-net-raw              W  -  -
+sandbox-runtime           -  -  -
+cloud-static-creds        A  W  W
+image-registry            W  D  D
+image-no-latest           W  D  D
+image-digest              A  W  D
+netpol-too-wide           A  W  D
+netpol-metadata           -  A  W
+default-namespace         A  W  D
+service-external-ips      D  D  D
+service-node-port         A  W  D
+service-load-balancer     A  W  D
+database-exposure         D  D  D
+ingress-tls               W  D  D
+gateway-tls               W  D  D
+ingress-wildcard          W  W  D
+external-name             W  W  D
+rbac-cluster-admin        A  W  D
+rbac-wildcards            A  W  D
+rbac-secrets-read         A  W  D
+rbac-workload-write       A  A  W
+rbac-exec                 A  W  D
+rbac-ephemeral-containers A  W  D
+rbac-escalate-bind        W  D  D
+rbac-impersonate          W  D  D
+rbac-node-proxy           W  D  D
+rbac-token-request        W  D  D
+rbac-csr                  W  D  D
+rbac-admission-config     W  D  D
+rbac-namespace-write      A  W  D
+rbac-pv-create            A  W  D
+rbac-aggregate            W  W  D
+rbac-public-subjects      D  D  D
+rbac-masters              W  D  D
+rbac-default-sa-bound     W  D  D
+sa-long-lived-token       W  D  D
+"""
+BEYOND = [line.split() for line in BEYOND_TABLE.strip().splitlines()]
 OVERRIDES = {
-    "volume-types": ("host-path-volumes",),
+    # What a policy's own list may let pass of hostPath, the standards never do.
+    "host-path-volumes": ("host-path-scope",),
+    "volume-types": ("host-path-volumes", "host-path-scope"),
     "seccomp-required": ("seccomp-baseline",),
-    "drop-all-capabilities": ("capabilities-baseline",),
+    "drop-all-capabilities": ("capabilities-baseline", "drop-net-raw"),
     "proc-mount-restricted": ("proc-mount",),
 }
 
 
 def test_the_catalog_is_the_table() -> None:
-    assert [row[0] for row in ROWS] == [check.id for check in ALL]
-    assert [row[1] for row in ROWS] == [check.upstream for check in ALL]
+    assert [row[0] for row in (*ROWS, *BEYOND)] == [check.id for check in ALL]
+    assert [row[1] for row in ROWS] == [check.upstream for check in ALL if check.level is not None]
+    assert not any(check.upstream for check in ALL if check.level is None)
 
 
-@pytest.mark.parametrize(("control", "letters"), [(row[0], row[2:]) for row in ROWS])
+LETTERED = [(row[0], row[2:]) for row in ROWS] + [(row[0], row[1:]) for row in BEYOND]
+
+
+@pytest.mark.parametrize(("control", "letters"), LETTERED)
 def test_profiles_do_what_the_letters_say(control: str, letters: list[str]) -> None:
     profiles = BY_ID[control].profiles
     assert [profiles.of(name) for name in ("baseline", "restricted", "high")] == [
         LETTERS[letter] for letter in letters
     ]
+
+
+@pytest.mark.parametrize(("control", "pattern"), ALLOWED.items())
+def test_a_pattern_can_stand_in_a_rule_of_the_api_server(control: str, pattern: str) -> None:
+    assert control in BY_ID
+    # It stands between quotes there, and RE2 looks neither ahead nor back.
+    assert "'" not in pattern
+    assert not re.search(r"\(\?[=!<]|\\[1-9]", pattern)
+    assert not re.fullmatch(pattern, "")
 
 
 def test_ids_are_unique_kebab_case_and_the_models() -> None:
@@ -72,6 +145,10 @@ def test_ids_are_unique_kebab_case_and_the_models() -> None:
     assert tuple(check.id for check in ALL if check.patchable) == PATCHABLE
 
 
+# What finds something in a pod that says nothing and has no containers.
+MUST_SAY = {"dedicated-sa", "host-users-userns", "sandbox-runtime"}
+
+
 def _rule(revision: Revision | AdjustableRevision) -> object:
     return revision.run if isinstance(revision, Revision) else revision.judge
 
@@ -80,13 +157,21 @@ def _rule(revision: Revision | AdjustableRevision) -> object:
 def test_a_check_keeps_the_rules(check: Check) -> None:
     versions = [revision.since for revision in check.revisions]
     assert versions == sorted(set(versions))
-    assert versions
+    assert versions or check.items
+    assert check.level is None or not check.items
     assert all(KubeVersion(1, 0) <= version <= LATEST for version in versions)
     # A revision that changes nothing would be a slip.
     assert len({_rule(revision) for revision in check.revisions}) == len(versions)
     assert check.overrides == OVERRIDES.get(check.id, ())
-    assert not check.overrides or check.level is Level.RESTRICTED
-    assert all(BY_ID[each].level is Level.BASELINE for each in check.overrides)
+    assert not check.overrides or check.level is not None
+    assert all(BY_ID[each].level is not Level.RESTRICTED for each in check.overrides)
+    kinds = [kind for rule in check.items for kind in rule.kinds]
+    assert len(set(kinds)) == len(kinds)
+    assert all(not BY_NAME[kind].holds_pod for kind in kinds)
+    assert check.tier in {1, 2, 3}
+    assert {each.field for each in check.parameters if each.field in SETTINGS} == {
+        field for field, readers in SETTINGS.items() if check.id in readers
+    }
     # Who patches by default can patch.
     assert check.patchable or not any(default.value[1] for default in check.profiles)
     explanation = check.explanation
@@ -104,9 +189,17 @@ def test_the_newest_revision_not_above_the_version_is_run(check: Check) -> None:
 
 
 @pytest.mark.parametrize("check", ALL, ids=lambda check: check.id)
-def test_an_empty_pod_is_judged_without_error(check: Check) -> None:
+def test_an_empty_object_is_judged_without_error(check: Check) -> None:
     for revision in check.revisions:
-        assert list(revision.run(Pod(PodTemplateSpec()))) == []
+        for finding in revision.run(Pod(PodTemplateSpec())):
+            # Of a pod without containers nothing is wrong but what it must say.
+            assert check.id in MUST_SAY
+            assert finding.container is None
+    for rule in check.items:
+        for kind in rule.kinds:
+            item = read_item(BY_NAME[kind].group, kind, b"{}")
+            for finding in rule.bind(DEFAULT_SETTINGS)(item):
+                assert finding.control == check.id
 
 
 @pytest.mark.parametrize(

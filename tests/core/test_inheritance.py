@@ -12,6 +12,7 @@ from revet.core.engine import Change, mend, select_profile
 from revet.core.model.mode import Mode
 from revet.core.model.version import LATEST, KubeVersion
 from tests.support.check_files import read_manifest
+from tests.support.standards import STANDARDS
 
 Manifest = dict[str, Any]
 Context = Mapping[str, Any]
@@ -129,7 +130,7 @@ OF_THE_POD = {"host-namespaces", "host-path-volumes", "sysctls", "volume-types"}
 
 
 def test_every_control_of_containers_is_in_the_grid() -> None:
-    assert set(BAD_CONTAINERS) | OF_THE_POD == set(BY_ID)
+    assert set(BAD_CONTAINERS) | OF_THE_POD == {each.id for each in STANDARDS}
 
 
 @pytest.mark.parametrize("kind", LISTS)

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from revet.core.check import Assignment, Json
-from revet.core.checks import ALL, BY_ID
+from revet.core.checks import BY_ID
 from revet.core.engine import ActiveCheck, Change, evaluate, mend, select_profile
 from revet.core.errors import ManifestError
 from revet.core.model.mode import Mode
@@ -15,6 +15,7 @@ from revet.core.model.version import LATEST, KubeVersion
 from revet.core.patch import Operation, assign
 from tests.support.check_files import read_manifest
 from tests.support.rfc6902 import apply_patch
+from tests.support.standards import STANDARDS
 
 Manifest = dict[str, Any]
 APP = "/spec/containers/0/securityContext"
@@ -38,8 +39,8 @@ def _pod(
 
 
 def _patching(*controls: str, version: KubeVersion = LATEST) -> list[ActiveCheck]:
-    changes = {check.id: Change(Mode.ENFORCE, check.id in controls) for check in ALL}
-    return select_profile(ALL, "restricted", version, changes)
+    changes = {check.id: Change(Mode.ENFORCE, check.id in controls) for check in STANDARDS}
+    return select_profile(STANDARDS, "restricted", version, changes)
 
 
 def _paths(operations: list[Operation]) -> list[str]:
@@ -130,7 +131,7 @@ def _only(control: str) -> list[ActiveCheck]:
 
 
 def test_what_can_be_patched_has_a_row_and_what_cannot_has_none() -> None:
-    assert set(PATCHES) == {check.id for check in ALL if check.patchable}
+    assert set(PATCHES) == {check.id for check in STANDARDS if check.patchable}
     assert {control for control, _, _ in TABLE} == set(PATCHES)
 
 

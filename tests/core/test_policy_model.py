@@ -1,14 +1,17 @@
 """The HardeningPolicy's model: what it takes, and what it says of what it refuses."""
 
 import json
+import re
 import sys
 from typing import Any
 
 import pytest
 from pydantic import BaseModel, ValidationError
 
+from revet.core.compiled_policy import changes
+from revet.core.engine import Change
 from revet.core.errors import Error, PolicyError
-from revet.core.model.catalog import CONTROLS, PATCHABLE, UNSUPPORTED
+from revet.core.model.catalog import CONTROLS, PATCHABLE, SETTINGS, UNSUPPORTED
 from revet.core.model.mode import Mode
 from revet.core.model.policy import (
     EnforcementOverride,
@@ -22,8 +25,10 @@ from revet.core.model.policy_images import Images
 from revet.core.model.policy_network import Network
 from revet.core.model.schema import Model
 from revet.core.model.selector import LabelSelector
+from revet.core.model.settings import DEFAULT_SETTINGS, Settings
 from revet.core.model.unsupported import find_given
 from tests.support.policies import PolicyFile, load_policies
+from tests.support.policy_builder import build_policy
 
 GOOD = load_policies("good")
 BAD = load_policies("bad")
@@ -168,6 +173,58 @@ def test_rules_hold_for_what_code_builds() -> None:
     assert Control(id="sysctls", mode=Mode.WARN, patch=None).patch is None
 
 
+def test_every_control_and_every_setting_has_its_place_in_a_good_policy() -> None:
+    """So that a real API server is asked about each of them, by e2e."""
+    controls, settings = (
+        parse_policy(next(file.text for file in GOOD if file.name == name)).spec.controls
+        for name in ("every-control", "every-setting")
+    )
+    assert tuple(each.id for each in controls) == CONTROLS
+    assert {each.id for each in controls if each.patch} == set(PATCHABLE)
+    given = {(name, each.id) for each in settings for name in each.model_fields_set - {"id"}}
+    assert given == {(_snake(field), each) for field, ids in SETTINGS.items() for each in ids}
+
+
+def _snake(name: str) -> str:
+    return re.sub("([A-Z])", r"_\1", name).lower()
+
+
+@pytest.mark.parametrize(
+    ("control", "expected"),
+    [
+        ({"id": "drop-all-capabilities", "allow": ["B", "A"]}, Settings(allow=frozenset("AB"))),
+        (
+            {"id": "read-only-rootfs", "writablePaths": ["/b", "/a"]},
+            Settings(writable_paths=("/b", "/a")),
+        ),
+        (
+            {"id": "projected-token-ttl", "maxExpirationSeconds": 900},
+            Settings(max_expiration_s=900),
+        ),
+        ({"id": "high-uid", "minUserId": 20000}, Settings(min_user_id=20000)),
+        ({"id": "database-exposure", "ports": [9, 9]}, Settings(ports=frozenset({9}))),
+        ({"id": "sysctls", "mode": "Warn"}, DEFAULT_SETTINGS),
+    ],
+)
+def test_settings_reach_the_checks(control: dict[str, Any], expected: Settings) -> None:
+    spec = build_policy(controls=[control]).spec
+    assert spec.controls[0].settings == expected
+    assert changes(spec)[control["id"]].settings == expected
+
+
+def test_the_registries_are_a_setting_of_their_control() -> None:
+    images = {"registries": ["registry.example/"]}
+    expected = Settings(registries=("registry.example/",))
+    assert changes(build_policy(images=images).spec) == {
+        "image-registry": Change(settings=expected)
+    }
+    controls = [{"id": "image-registry", "mode": "Warn"}]
+    assert changes(build_policy(images=images, controls=controls).spec) == {
+        "image-registry": Change(Mode.WARN, settings=expected)
+    }
+    assert changes(build_policy().spec) == {}
+
+
 def test_modes_are_ordered_by_rank() -> None:
     assert sorted(Mode, key=lambda mode: mode.rank) == [
         Mode.DISABLED,
@@ -178,7 +235,7 @@ def test_modes_are_ordered_by_rank() -> None:
 
 
 def test_the_catalog_is_consistent() -> None:
-    assert len(CONTROLS) == len(set(CONTROLS)) == 19
+    assert len(CONTROLS) == len(set(CONTROLS))
     assert set(PATCHABLE) < set(CONTROLS)
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import msgspec
+from msgspec.structs import replace
 
 from revet.core.check import Json
 from revet.core.compiled_policy import Applied
@@ -12,7 +13,7 @@ from revet.core.decide import Decision, decide, decide_item
 from revet.core.engine import ActiveCheck, mend, safe_fixes
 from revet.core.item import Item, is_item, read_item
 from revet.core.model.mode import Mode
-from revet.core.model.pod import Pod
+from revet.core.model.pod import Pod, PodSpec
 from revet.core.patch import Operation
 from revet.core.workload import Subject, holds_pod, read
 
@@ -40,7 +41,7 @@ class Request:
 
     @property
     def needs_judging(self) -> bool:
-        """Whether the object can differ in anything that a check reads.
+        """Whether the object can differ in anything that a check reads, resources of pods aside.
 
         Pods are judged on update as Pod Security does (an image or a container came), and where any
         other field changed that a check reads. What a controller owns is judged as Pods only.
@@ -52,9 +53,22 @@ class Request:
             return new.metadata.controller is None
         if not isinstance(old, Subject):
             return True
-        return (
-            new.template.spec != old.template.spec or new.pod().annotations != old.pod().annotations
-        )
+        if new.pod().annotations != old.pod().annotations:
+            return True
+        before, after = old.template.spec, new.template.spec
+        return before != after and _without_resources(before) != _without_resources(after)
+
+
+def _without_resources(spec: PodSpec | None) -> PodSpec | None:
+    """Leave out what a resize changes: a pod from before the policy must still be resized.
+
+    Limits and requests that are there can't be taken away by it.
+    """
+    if spec is None:
+        return None
+    containers = tuple(replace(each, resources=None) for each in spec.containers or ())
+    sidecars = tuple(replace(each, resources=None) for each in spec.init_containers or ())
+    return replace(spec, containers=containers, init_containers=sidecars, resources=None)
 
 
 def is_judged(group: str, kind: str) -> bool:

@@ -195,7 +195,7 @@ def _find_enforceable(
     missing = _list_not_enforced(spec, asked)
     if not missing:
         return "", asked
-    refusal = f"not in Enforce: {', '.join(missing)}"
+    refusal = f"not fully enforced: {', '.join(missing)}"
     is_baseline = asked is Level.RESTRICTED and not _list_not_enforced(spec, Level.BASELINE)
     return refusal, Level.BASELINE if is_baseline else None
 
