@@ -15,30 +15,17 @@ from revet.core.check import (
     Parameter,
     Profiles,
 )
+from revet.core.grants import ADMISSION_CONFIG
 from revet.core.item import Item
 from revet.core.model.rbac import Role
 from revet.core.model.settings import Settings
-from revet.core.permissions import ADMISSION, ROLES, Grant, find_grants
+from revet.core.permissions import ROLES, find_grants
 
-GRANTS: Final = (
-    Grant(
-        ADMISSION,
-        (
-            "validatingwebhookconfigurations",
-            "mutatingwebhookconfigurations",
-            "validatingadmissionpolicies",
-            "validatingadmissionpolicybindings",
-            "mutatingadmissionpolicies",
-            "mutatingadmissionpolicybindings",
-        ),
-        ("create", "update", "patch", "delete", "deletecollection"),
-    ),
-)
 _HINT: Final = "take the rule out, or name the objects by resourceNames"
 
 
 def _rbac_admission_config(item: Item[Role], settings: Settings) -> Iterator[Finding]:
-    return find_grants("rbac-admission-config", item, settings, GRANTS, _HINT)
+    return find_grants("rbac-admission-config", item, settings, ADMISSION_CONFIG, _HINT)
 
 
 CHECK = Check(

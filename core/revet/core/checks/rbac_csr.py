@@ -15,26 +15,17 @@ from revet.core.check import (
     Parameter,
     Profiles,
 )
+from revet.core.grants import CSR
 from revet.core.item import Item
 from revet.core.model.rbac import Role
 from revet.core.model.settings import Settings
-from revet.core.permissions import CERTIFICATES, ROLES, Grant, find_grants
+from revet.core.permissions import ROLES, find_grants
 
-#: Signers of client certificates, which name any user or any node.
-_STRONG: Final = frozenset(
-    {
-        "kubernetes.io/*",
-        "kubernetes.io/kube-apiserver-client",
-        "kubernetes.io/kube-apiserver-client-kubelet",
-    }
-)
-# What certificatesigningrequests/approval and /status allow is nothing without this.
-GRANTS: Final = (Grant(CERTIFICATES, ("signers",), ("approve", "sign"), _STRONG),)
 _HINT: Final = "name the signer: resourceNames: [example.com/my-signer]"
 
 
 def _rbac_csr(item: Item[Role], settings: Settings) -> Iterator[Finding]:
-    return find_grants("rbac-csr", item, settings, GRANTS, _HINT)
+    return find_grants("rbac-csr", item, settings, CSR, _HINT)
 
 
 CHECK = Check(

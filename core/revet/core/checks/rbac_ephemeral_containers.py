@@ -15,17 +15,17 @@ from revet.core.check import (
     Parameter,
     Profiles,
 )
+from revet.core.grants import EPHEMERAL_CONTAINERS
 from revet.core.item import Item
 from revet.core.model.rbac import Role
 from revet.core.model.settings import Settings
-from revet.core.permissions import CORE, ROLES, Grant, find_grants
+from revet.core.permissions import ROLES, find_grants
 
-GRANTS: Final = (Grant(CORE, ("pods/ephemeralcontainers",), ("update", "patch")),)
 _HINT: Final = "take pods/ephemeralcontainers out of the rule"
 
 
 def _rbac_ephemeral_containers(item: Item[Role], settings: Settings) -> Iterator[Finding]:
-    return find_grants("rbac-ephemeral-containers", item, settings, GRANTS, _HINT)
+    return find_grants("rbac-ephemeral-containers", item, settings, EPHEMERAL_CONTAINERS, _HINT)
 
 
 CHECK = Check(

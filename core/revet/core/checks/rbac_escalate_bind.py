@@ -15,20 +15,17 @@ from revet.core.check import (
     Parameter,
     Profiles,
 )
+from revet.core.grants import ESCALATE_BIND
 from revet.core.item import Item
 from revet.core.model.rbac import Role
 from revet.core.model.settings import Settings
-from revet.core.permissions import RBAC, ROLES, Grant, find_grants
+from revet.core.permissions import ROLES, find_grants
 
-GRANTS: Final = (
-    Grant(RBAC, ("roles", "clusterroles"), ("escalate", "bind"), frozenset({"cluster-admin"})),
-    Grant(RBAC, ("rolebindings", "clusterrolebindings"), ("create", "update", "patch")),
-)
 _HINT: Final = "name the roles that may be given: resourceNames, with the verb bind"
 
 
 def _rbac_escalate_bind(item: Item[Role], settings: Settings) -> Iterator[Finding]:
-    return find_grants("rbac-escalate-bind", item, settings, GRANTS, _HINT)
+    return find_grants("rbac-escalate-bind", item, settings, ESCALATE_BIND, _HINT)
 
 
 CHECK = Check(

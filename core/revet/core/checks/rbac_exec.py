@@ -15,23 +15,17 @@ from revet.core.check import (
     Parameter,
     Profiles,
 )
+from revet.core.grants import EXEC
 from revet.core.item import Item
 from revet.core.model.rbac import Role
 from revet.core.model.settings import Settings
-from revet.core.permissions import CORE, ROLES, Grant, find_grants
+from revet.core.permissions import ROLES, find_grants
 
-GRANTS: Final = (
-    Grant(
-        CORE,
-        ("pods/exec", "pods/attach", "pods/portforward", "pods/proxy", "services/proxy"),
-        ("create", "get"),
-    ),
-)
 _HINT: Final = "give pods/log instead, and open a shell in an incident only"
 
 
 def _rbac_exec(item: Item[Role], settings: Settings) -> Iterator[Finding]:
-    return find_grants("rbac-exec", item, settings, GRANTS, _HINT)
+    return find_grants("rbac-exec", item, settings, EXEC, _HINT)
 
 
 CHECK = Check(

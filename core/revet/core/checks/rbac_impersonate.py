@@ -15,34 +15,17 @@ from revet.core.check import (
     Parameter,
     Profiles,
 )
+from revet.core.grants import IMPERSONATE
 from revet.core.item import Item
 from revet.core.model.rbac import Role
 from revet.core.model.settings import Settings
-from revet.core.permissions import AUTHENTICATION, CORE, ROLES, Grant, find_grants
+from revet.core.permissions import ROLES, find_grants
 
-#: The strongest there are: whoever may act as one of these needs no other name.
-_STRONG: Final = frozenset(
-    {"system:masters", "kubeadm:cluster-admins", "system:kube-controller-manager"}
-)
-_CONSTRAINED: Final = tuple(
-    f"impersonate:{mode}"
-    for mode in ("user-info", "serviceaccount", "arbitrary-node", "associated-node")
-)
-GRANTS: Final = (
-    Grant(CORE, ("users", "groups", "serviceaccounts"), ("impersonate",), _STRONG),
-    Grant(AUTHENTICATION, ("uids", "userextras/*"), ("impersonate", *_CONSTRAINED)),
-    Grant(
-        AUTHENTICATION,
-        ("users", "groups", "serviceaccounts", "nodes"),
-        _CONSTRAINED,
-        _STRONG,
-    ),
-)
 _HINT: Final = "name whom: resourceNames: [NAME], or take the rule out"
 
 
 def _rbac_impersonate(item: Item[Role], settings: Settings) -> Iterator[Finding]:
-    return find_grants("rbac-impersonate", item, settings, GRANTS, _HINT)
+    return find_grants("rbac-impersonate", item, settings, IMPERSONATE, _HINT)
 
 
 CHECK = Check(

@@ -15,20 +15,17 @@ from revet.core.check import (
     Parameter,
     Profiles,
 )
+from revet.core.grants import NAMESPACE_WRITE
 from revet.core.item import Item
 from revet.core.model.rbac import Role
 from revet.core.model.settings import Settings
-from revet.core.permissions import CORE, ROLES, Grant, find_grants
+from revet.core.permissions import ROLES, find_grants
 
-# Labels are written by way of the subresources too.
-GRANTS: Final = (
-    Grant(CORE, ("namespaces", "namespaces/status", "namespaces/finalize"), ("update", "patch")),
-)
 _HINT: Final = "take update and patch out, or name the namespace by resourceNames"
 
 
 def _rbac_namespace_write(item: Item[Role], settings: Settings) -> Iterator[Finding]:
-    return find_grants("rbac-namespace-write", item, settings, GRANTS, _HINT)
+    return find_grants("rbac-namespace-write", item, settings, NAMESPACE_WRITE, _HINT)
 
 
 CHECK = Check(

@@ -15,17 +15,17 @@ from revet.core.check import (
     Parameter,
     Profiles,
 )
+from revet.core.grants import NODE_PROXY
 from revet.core.item import Item
 from revet.core.model.rbac import Role
 from revet.core.model.settings import Settings
-from revet.core.permissions import CORE, ROLES, Grant, find_grants
+from revet.core.permissions import ROLES, find_grants
 
-GRANTS: Final = (Grant(CORE, ("nodes/proxy",), ("get", "create"), narrows=False),)
 _HINT: Final = "ask for nodes/metrics, nodes/stats, nodes/log or nodes/pods instead"
 
 
 def _rbac_node_proxy(item: Item[Role], settings: Settings) -> Iterator[Finding]:
-    return find_grants("rbac-node-proxy", item, settings, GRANTS, _HINT)
+    return find_grants("rbac-node-proxy", item, settings, NODE_PROXY, _HINT)
 
 
 CHECK = Check(

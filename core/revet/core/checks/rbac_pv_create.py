@@ -15,17 +15,17 @@ from revet.core.check import (
     Parameter,
     Profiles,
 )
+from revet.core.grants import PV_CREATE
 from revet.core.item import Item
 from revet.core.model.rbac import Role
 from revet.core.model.settings import Settings
-from revet.core.permissions import CORE, ROLES, Grant, find_grants
+from revet.core.permissions import ROLES, find_grants
 
-GRANTS: Final = (Grant(CORE, ("persistentvolumes",), ("create",), narrows=False),)
 _HINT: Final = "let StorageClasses make volumes"
 
 
 def _rbac_pv_create(item: Item[Role], settings: Settings) -> Iterator[Finding]:
-    return find_grants("rbac-pv-create", item, settings, GRANTS, _HINT)
+    return find_grants("rbac-pv-create", item, settings, PV_CREATE, _HINT)
 
 
 CHECK = Check(

@@ -15,17 +15,17 @@ from revet.core.check import (
     Parameter,
     Profiles,
 )
+from revet.core.grants import SECRETS_READ
 from revet.core.item import Item
 from revet.core.model.rbac import Role
 from revet.core.model.settings import Settings
-from revet.core.permissions import CORE, ROLES, Grant, find_grants
+from revet.core.permissions import ROLES, find_grants
 
-GRANTS: Final = (Grant(CORE, ("secrets",), ("get", "list", "watch")),)
 _HINT: Final = "name the Secrets: resourceNames: [NAME]"
 
 
 def _rbac_secrets_read(item: Item[Role], settings: Settings) -> Iterator[Finding]:
-    return find_grants("rbac-secrets-read", item, settings, GRANTS, _HINT)
+    return find_grants("rbac-secrets-read", item, settings, SECRETS_READ, _HINT)
 
 
 CHECK = Check(

@@ -15,17 +15,17 @@ from revet.core.check import (
     Parameter,
     Profiles,
 )
+from revet.core.grants import TOKEN_REQUEST
 from revet.core.item import Item
 from revet.core.model.rbac import Role
 from revet.core.model.settings import Settings
-from revet.core.permissions import CORE, ROLES, Grant, find_grants
+from revet.core.permissions import ROLES, find_grants
 
-GRANTS: Final = (Grant(CORE, ("serviceaccounts/token",), ("create",)),)
 _HINT: Final = "name the ServiceAccount: resourceNames: [NAME]"
 
 
 def _rbac_token_request(item: Item[Role], settings: Settings) -> Iterator[Finding]:
-    return find_grants("rbac-token-request", item, settings, GRANTS, _HINT)
+    return find_grants("rbac-token-request", item, settings, TOKEN_REQUEST, _HINT)
 
 
 CHECK = Check(

@@ -15,25 +15,17 @@ from revet.core.check import (
     Parameter,
     Profiles,
 )
+from revet.core.grants import WORKLOAD_WRITE
 from revet.core.item import Item
 from revet.core.model.rbac import Role
 from revet.core.model.settings import Settings
-from revet.core.permissions import APPS, BATCH, CORE, ROLES, Grant, find_grants
+from revet.core.permissions import ROLES, find_grants
 
-GRANTS: Final = (
-    Grant(CORE, ("pods", "replicationcontrollers"), ("create", "update", "patch")),
-    Grant(
-        APPS,
-        ("daemonsets", "deployments", "replicasets", "statefulsets"),
-        ("create", "update", "patch"),
-    ),
-    Grant(BATCH, ("cronjobs", "jobs"), ("create", "update", "patch")),
-)
 _HINT: Final = "let a deployment pipeline hold this right, and nobody else"
 
 
 def _rbac_workload_write(item: Item[Role], settings: Settings) -> Iterator[Finding]:
-    return find_grants("rbac-workload-write", item, settings, GRANTS, _HINT)
+    return find_grants("rbac-workload-write", item, settings, WORKLOAD_WRITE, _HINT)
 
 
 CHECK = Check(
