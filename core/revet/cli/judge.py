@@ -4,8 +4,9 @@ What the policies' patches would mend of a Pod is told apart: the cluster would 
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from sys import intern
 from typing import Any, Final
 
@@ -14,7 +15,8 @@ import msgspec
 from revet.cli.check_absurd import ENCODING_ERRORS, complain
 from revet.cli.check_scope import Scope, Scopes
 from revet.cli.check_versions import Api, resolve
-from revet.cli.load import Document
+from revet.cli.load import Document, Place
+from revet.cli.load.places import Locator
 from revet.cli.report import (
     NotChecked,
     NotServed,
@@ -38,6 +40,7 @@ from revet.core.message import place
 from revet.core.model.mode import Mode
 from revet.core.workload import Subject
 
+_place: Final = lru_cache(maxsize=4096)(place)
 _NODE: Final = "Node"
 _OWNED: Final = "of controllers, which are judged themselves, as their pods are"
 _OUTSIDE: Final = "outside of namespaces, which only policies that select every namespace judge"
@@ -184,24 +187,33 @@ def _undecided(namespace: str, scope: Scope) -> str:
 
 def _find(
     document: Document, subject: Subject | Item[Any], data: bytes, applied: Sequence[Applied]
-) -> list[ReportedFinding]:
+) -> Iterator[ReportedFinding]:
+    """Judge an object, and give each finding its place."""
+    locator = Locator(document.tree)
+    for verdict, patched in _weigh(subject, data, applied):
+        pointer = subject.prefix + verdict.finding.pointer
+        where = locator.locate(document.pointer + pointer)
+        yield _word(subject, verdict, pointer, where, patched=patched)
+
+
+def _weigh(
+    subject: Subject | Item[Any], data: bytes, applied: Sequence[Applied]
+) -> Iterator[tuple[Verdict, bool]]:
     """Judge an object as it is, and tell apart what admission would patch."""
     if isinstance(subject, Item):
         decision = decide_item(subject, applied, at_most=Mode.ENFORCE)
-        return [_word(document, subject, each, patched=False) for each in decision.verdicts]
-    pod = subject.pod()
-    decision = decide(pod, applied, is_pod=subject.is_pod, at_most=Mode.ENFORCE)
-    mended = judge_mended(subject, pod, data, applied) if decision.verdicts else None
-    if mended is None:
-        return [_word(document, subject, each, patched=False) for each in decision.verdicts]
+        yield from ((each, False) for each in decision.verdicts)
+        return
+    decision = decide(subject.pod(), applied, is_pod=subject.is_pod, at_most=Mode.ENFORCE)
+    mended = decision.verdicts and judge_mended(subject, subject.pod(), data, applied)
+    if not mended:
+        yield from ((each, False) for each in decision.verdicts)
+        return
     before = {_key(each) for each in decision.verdicts}
     left = {_key(each) for each in mended.verdicts}
+    yield from ((each, _key(each) not in left) for each in decision.verdicts)
     # What only the mended pod would show is refused as well.
-    new = [each for each in mended.verdicts if _key(each) not in before]
-    return [
-        _word(document, subject, each, patched=_key(each) not in left)
-        for each in (*decision.verdicts, *new)
-    ]
+    yield from ((each, False) for each in mended.verdicts if _key(each) not in before)
 
 
 def _key(verdict: Verdict) -> tuple[str, str, str]:
@@ -210,11 +222,9 @@ def _key(verdict: Verdict) -> tuple[str, str, str]:
 
 
 def _word(
-    document: Document, subject: Subject | Item[Any], verdict: Verdict, *, patched: bool
+    subject: Subject | Item[Any], verdict: Verdict, pointer: str, where: Place, *, patched: bool
 ) -> ReportedFinding:
     finding, policy = verdict.finding, verdict.applied.policy
-    pointer = subject.prefix + finding.pointer
-    where = document.locate(pointer)
     return ReportedFinding(
         control=finding.control,
         mode=_mode(subject, verdict),
@@ -224,7 +234,7 @@ def _word(
         container=finding.container,
         # Of ten thousand objects most say the same: one text for all of them.
         pointer=intern(pointer),
-        place=intern(place(subject.prefix, finding.pointer, finding.container)),
+        place=_place(subject.prefix, finding.pointer, finding.container),
         message=intern(finding.message),
         fix=finding.fix.hint if finding.fix is not None else "",
         policy=policy.name,

@@ -5,7 +5,7 @@ One table of numbers in reading order, 8 bytes a node: no node tree is kept, no 
 
 from array import array
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple, TypeAlias
 
 from revet.core.errors import ManifestError
@@ -64,6 +64,33 @@ class Tree:
             value, before = found
             index += 1 + before
         return unpack(self.places[index])
+
+
+@dataclass(slots=True)
+class Locator:
+    """Locates many fields of one tree: what leads to them is walked once."""
+
+    tree: Tree
+    _walked: dict[str, tuple[object, int, bool]] = field(default_factory=dict)
+
+    def locate(self, pointer: str) -> Place:
+        """Return the place of what `pointer` names, as Tree.locate does."""
+        return unpack(self.tree.places[self._walk(pointer)[1]])
+
+    def _walk(self, pointer: str) -> tuple[object, int, bool]:
+        """Return the value, its index, and whether it is there, or else its nearest parent is."""
+        known = self._walked.get(pointer)
+        if known is None:
+            known = self._walked[pointer] = self._walk_on(pointer)
+        return known
+
+    def _walk_on(self, pointer: str) -> tuple[object, int, bool]:
+        if not pointer:
+            return self.tree.value, 0, True
+        parent, _, token = pointer.rpartition("/")
+        value, index, is_there = self._walk(parent)
+        found = _step(value, *split(f"/{token}")) if is_there else None
+        return (value, index, False) if found is None else (found[0], index + 1 + found[1], True)
 
 
 def _step(value: object, token: str) -> tuple[object, int] | None:

@@ -14,7 +14,7 @@ class Mode(StrEnum):
     @property
     def rank(self) -> int:
         """The place in the order from Disabled (0) to Enforce (3)."""
-        return tuple(type(self)).index(self)
+        return _RANKS[self]
 
     # As texts they would sort by the alphabet, which means nothing here.
     def __lt__(self, other: str) -> bool:
@@ -28,3 +28,7 @@ class Mode(StrEnum):
 
     def __ge__(self, other: str) -> bool:
         return self.rank >= Mode(other).rank
+
+
+# Ceilings are compared for every finding.
+_RANKS = {mode: rank for rank, mode in enumerate(Mode)}
