@@ -30,6 +30,14 @@ _PLURALS: Final = {
     "StatefulSet": "apis/apps/v1/statefulsets",
     "CronJob": "apis/batch/v1/cronjobs",
     "Job": "apis/batch/v1/jobs",
+    "Service": "api/v1/services",
+    "Secret": "api/v1/secrets",
+    "Ingress": "apis/networking.k8s.io/v1/ingresses",
+    "NetworkPolicy": "apis/networking.k8s.io/v1/networkpolicies",
+    "Role": "apis/rbac.authorization.k8s.io/v1/roles",
+    "RoleBinding": "apis/rbac.authorization.k8s.io/v1/rolebindings",
+    "ClusterRole": "apis/rbac.authorization.k8s.io/v1/clusterroles",
+    "ClusterRoleBinding": "apis/rbac.authorization.k8s.io/v1/clusterrolebindings",
 }
 
 
@@ -115,9 +123,9 @@ class Api:
 
 
 def collection(kind: str, namespace: str) -> str:
-    """Return the path of a kind's objects in a namespace."""
+    """Return the path of a kind's objects in a namespace; an empty one: of those in none."""
     prefix, _, plural = _PLURALS[kind].rpartition("/")
-    return f"/{prefix}/namespaces/{namespace}/{plural}"
+    return f"/{prefix}/namespaces/{namespace}/{plural}" if namespace else f"/{prefix}/{plural}"
 
 
 def place(manifest: Manifest, namespace: str) -> str:
