@@ -8,6 +8,7 @@ from typing import Final
 import pytest
 import yaml
 
+from revet.cli.check import Question, check
 from revet.cli.report import Exit, NotChecked, Report, ReportedFinding
 from revet.core.admission import Request, judge, patch, read_object
 from revet.core.compiled_policy import Applied, CompiledPolicy
@@ -260,6 +261,17 @@ def test_what_a_limit_range_may_fill_in_is_refused_of_pods_only(ask: Ask) -> Non
         for text in (POD + GOOD, deployment)
     ]
     assert modes == [Mode.ENFORCE, Mode.WARN]
+
+
+@pytest.mark.parametrize("name", ["Chart.yaml", "kustomization.yaml"])
+def test_what_no_program_can_render_is_no_pass(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    (tmp_path / name).write_text("name: shop\n", encoding="utf-8")
+    monkeypatch.setenv("PATH", "")
+    report = check(Question((str(tmp_path),)))
+    assert [each.undecided for each in report.left_out] == [True]
+    assert report.exit(Mode.ENFORCE) is Exit.BAD_INPUT
 
 
 def test_the_file_is_as_it_was(ask: Ask) -> None:

@@ -1,32 +1,14 @@
 """The command `revet`: options only; what it says is made in core."""
 
 from difflib import get_close_matches
-from enum import StrEnum
 from importlib.metadata import version
-from pathlib import Path
 from typing import Annotated, Final
 
 import typer
 
+from revet.cli import check_options as options
+
 BAD_INPUT: Final = 2
-
-
-class FailOn(StrEnum):
-    """From which mode on a finding makes `revet check` fail."""
-
-    AUDIT = "audit"
-    WARN = "warn"
-    ENFORCE = "enforce"
-
-
-class Format(StrEnum):
-    """The forms of a report: for people, for programs, for code hosts, for test readers."""
-
-    TEXT = "text"
-    JSON = "json"
-    SARIF = "sarif"
-    JUNIT = "junit"
-
 
 app = typer.Typer(
     help="Hardening that is enforced, verified and operable.",
@@ -77,44 +59,15 @@ def explain(
 
 @app.command()
 def check(
-    paths: Annotated[
-        list[str],
-        typer.Argument(metavar="PATH...", help="Files, folders, charts, or - for standard input."),
-    ],
+    paths: options.Paths,
     *,
-    policy: Annotated[
-        list[str] | None,
-        typer.Option(
-            "-p",
-            "--policy",
-            help="A file of policies, or baseline, restricted or high; may be given several times."
-            " Default: the policies among the input, or else restricted.",
-        ),
-    ] = None,
-    values: Annotated[
-        list[str] | None,
-        typer.Option(help="A values file for Helm charts; may be given several times."),
-    ] = None,
-    namespace: Annotated[
-        str, typer.Option("-n", "--namespace", help="Where objects are that name none.")
-    ] = "default",
-    namespace_labels: Annotated[
-        str | None,
-        typer.Option(
-            metavar="KEY=VALUE,...",
-            help="The labels of the namespaces that are not among the input.",
-        ),
-    ] = None,
-    fail_on: Annotated[
-        FailOn, typer.Option(help="The mildest mode of a control that makes it end with 1.")
-    ] = FailOn.ENFORCE,
-    output: Annotated[
-        Format, typer.Option("-o", "--output", help="The form of the report.")
-    ] = Format.TEXT,
-    output_file: Annotated[
-        Path | None,
-        typer.Option(dir_okay=False, help="Write the report there; its last line is still said."),
-    ] = None,
+    policy: options.PolicyFiles = None,
+    values: options.Values = None,
+    namespace: options.DefaultNamespace = "default",
+    namespace_labels: options.NamespaceLabels = None,
+    fail_on: options.FailOnMode = options.FailOn.ENFORCE,
+    output: options.Output = options.Format.TEXT,
+    output_file: options.OutputFile = None,
 ) -> None:
     """Judge manifests as the cluster would, before they get there.
 
