@@ -38,6 +38,7 @@ from revet.core.errors import ManifestError
 from revet.core.item import Item
 from revet.core.message import place
 from revet.core.model.mode import Mode
+from revet.core.pointer import absolute
 from revet.core.workload import Subject
 
 _place: Final = lru_cache(maxsize=4096)(place)
@@ -191,7 +192,7 @@ def _find(
     """Judge an object, and give each finding its place."""
     locator = Locator(document.tree)
     for verdict, patched in _weigh(subject, data, applied):
-        pointer = subject.prefix + verdict.finding.pointer
+        pointer = absolute(subject.prefix, verdict.finding.pointer)
         where = locator.locate(document.pointer + pointer)
         yield _word(subject, verdict, pointer, where, patched=patched)
 

@@ -10,7 +10,7 @@ from typing import Final
 import msgspec
 
 from revet.core.check import Json
-from revet.core.model.pod import Volume
+from revet.core.model.volume import Volume
 from revet.core.pointer import split
 
 _SOURCES: Final = frozenset(

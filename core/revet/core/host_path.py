@@ -1,6 +1,13 @@
 """Paths of the node, as the kernel would resolve them: what lies within what."""
 
+import re
 from posixpath import normpath
+from typing import Final
+
+#: The root or the working folder of a process, which for most of the node's own is its root.
+_PROCESS_ROOT: Final = re.compile(
+    r"/proc/(?:[0-9]+|self|thread-self)(?:/task/[0-9]+)?/(?:root|cwd)(?=/|$)"
+)
 
 
 def normal_path(path: str) -> str:
@@ -8,8 +15,21 @@ def normal_path(path: str) -> str:
 
     Other symbolic links of a node can't be seen from here.
     """
-    plain = "/" + normpath(f"/{path}").lstrip("/")
+    plain = plain_path(path)
     return plain.removeprefix("/var") if is_within(plain, "/var/run") else plain
+
+
+def plain_path(path: str) -> str:
+    """Return a path without `.`, `..` and double slashes, as it stands otherwise."""
+    return "/" + normpath(f"/{path}").lstrip("/")
+
+
+def reached_path(path: str) -> str:
+    """Return the path that a mount would reach: /proc/1/root is the node's root once more."""
+    plain = normal_path(path)
+    while found := _PROCESS_ROOT.match(plain):
+        plain = normal_path(plain[found.end() :])
+    return plain
 
 
 def is_within(path: str, folder: str) -> bool:

@@ -3,6 +3,7 @@
 https://github.com/distribution/reference
 """
 
+import re
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
@@ -10,6 +11,13 @@ from revet.core.model.pod import Pod
 
 _DOCKER_HUB: Final = "docker.io"
 _OFFICIAL: Final = "library/"
+_PART: Final = r"[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?"
+_COMPONENT: Final = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
+_HOST: Final = rf"(?:{_PART}(?:\.{_PART})*|\[[a-fA-F0-9:]+\])(?::[0-9]+)?"
+_NAME: Final = re.compile(rf"{_HOST}/{_COMPONENT}(?:/{_COMPONENT})*")
+_DIGEST: Final = re.compile(r"sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128}")
+#: The longest name that there can be; no more is matched.
+_LONGEST: Final = 512
 
 
 class ImageReference(NamedTuple):
@@ -18,6 +26,16 @@ class ImageReference(NamedTuple):
     name: str
     tag: str
     digest: str
+
+    @property
+    def is_pinned(self) -> bool:
+        """Whether it has a digest that is one: no runtime starts anything by another."""
+        return _DIGEST.fullmatch(self.digest) is not None
+
+    @property
+    def tagged(self) -> str:
+        """The name and the tag, if there is one."""
+        return f"{self.name}:{self.tag}" if self.tag else self.name
 
 
 def images(pod: Pod) -> Iterator[tuple[str, str | None, str]]:
@@ -50,3 +68,8 @@ def canonical_name(reference: str) -> str:
     if host == _DOCKER_HUB and "/" not in path:
         path = _OFFICIAL + path
     return f"{host}/{path}"
+
+
+def is_name(canonical: str) -> bool:
+    """Return whether a runtime would take the name: one with `..` or `@` in it is refused."""
+    return len(canonical) <= _LONGEST and _NAME.fullmatch(canonical) is not None

@@ -8,7 +8,7 @@ import msgspec
 from revet.core.decide import Decision, Verdict
 from revet.core.item import Item
 from revet.core.model.mode import Mode
-from revet.core.pointer import field_path, join, split
+from revet.core.pointer import NAMESPACE, absolute, field_path, join, split
 from revet.core.workload import Subject
 
 #: The API server cuts each warning to this and all of them to 4,096 (KEP-1693).
@@ -55,7 +55,7 @@ def audit(subject: Subject | Item[Any], decision: Decision) -> str:
             "policy": verdict.applied.policy.name,
             "control": verdict.finding.control,
             "mode": verdict.mode.value,
-            "path": _cut(subject.prefix + verdict.finding.pointer, _TEXT_LENGTH),
+            "path": _cut(absolute(subject.prefix, verdict.finding.pointer), _TEXT_LENGTH),
             "message": _cut(verdict.finding.message, _TEXT_LENGTH),
         }
         for verdict in decision.verdicts[:_MOST_FINDINGS]
@@ -87,7 +87,7 @@ def place(prefix: str, pointer: str, container: str | None) -> str:
             shown = tokens[:2]
         case _:
             shown = tokens[:3] if container is not None else tokens[:1]
-    path = field_path(prefix + join(*shown))
+    path = field_path(join(*shown) if pointer == NAMESPACE else prefix + join(*shown))
     return path if container is None else f'{path} "{container}"'
 
 

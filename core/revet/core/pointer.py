@@ -1,6 +1,7 @@
 """JSON pointers (RFC 6901): written by checks, walked by patches, shown as field paths."""
 
 from itertools import pairwise
+from typing import Final
 
 
 def escape(token: str) -> str:
@@ -16,6 +17,17 @@ def split(pointer: str) -> list[str]:
 def join(*tokens: str) -> str:
     """Return the pointer that walks `tokens`."""
     return "".join(f"/{escape(token)}" for token in tokens)
+
+
+NAMESPACE: Final = "/metadata/namespace"
+
+
+def absolute(prefix: str, pointer: str) -> str:
+    """Return the place in the object of a `pointer` that starts at the template at `prefix`.
+
+    The namespace is the object's own: a template has none.
+    """
+    return pointer if pointer == NAMESPACE else prefix + pointer
 
 
 def field_path(pointer: str) -> str:

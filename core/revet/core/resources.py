@@ -1,11 +1,14 @@
 """Which containers say nothing of a resource: the question of three controls."""
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from revet.core.check import Finding, Fix
-from revet.core.model.pod import Pod, Resources
+from revet.core.model.container import Resources
+from revet.core.model.pod import Pod
 
+_ZERO: Final = re.compile(r"[+-]?[0.]*([a-zA-Z].*)?")
 _NONE: Final = Resources()
 
 
@@ -15,7 +18,8 @@ def find_without(
     """Find the containers that set none of `field` (limits or requests) for one of `names`.
 
     What the pod sets counts for all (KEP-2837), and a limit counts as the request, as the API
-    server fills it in. Ephemeral containers can have neither.
+    server fills it in. Zero counts as nothing: to the kernel it is no limit. Ephemeral containers
+    can have neither.
     """
     shared = pod.spec.resources or _NONE
     for pointer, container in pod.containers:
@@ -23,7 +27,9 @@ def find_without(
             continue
         own = container.resources or _NONE
         missing = [
-            name for name in names if not (_has(own, field, name) or _has(shared, field, name))
+            f"{name} but 0" if name in _set(own, field) else name
+            for name in names
+            if not (_has(own, field, name) or _has(shared, field, name))
         ]
         if missing:
             yield Finding(
@@ -36,5 +42,16 @@ def find_without(
 
 
 def _has(resources: Resources, field: str, name: str) -> bool:
+    return _is_more_than_zero(_set(resources, field).get(name))
+
+
+def _set(resources: Resources, field: str) -> Mapping[str, str | float | None]:
     limits, requests = resources.limits or {}, resources.requests or {}
-    return name in limits or (field == "requests" and name in requests)
+    return limits if field == "limits" else {**limits, **requests}
+
+
+def _is_more_than_zero(quantity: str | float | None) -> bool:
+    """Tell of a quantity as the API server reads it: null is zero, as `0`, `0Mi` and `0e3` are."""
+    if not isinstance(quantity, str):
+        return bool(quantity)
+    return not _ZERO.fullmatch(quantity)

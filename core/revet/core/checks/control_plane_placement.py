@@ -1,6 +1,6 @@
 """control-plane-placement: pods let the scheduler choose, and stay off the control plane.
 
-Fields: spec.nodeName, spec.tolerations[*], spec.nodeSelector
+Fields: spec.nodeName, spec.tolerations[*], spec.nodeSelector, spec.affinity.nodeAffinity
 Allowed: no nodeName; no toleration of every taint or of the control plane's
 """
 
@@ -16,27 +16,48 @@ from revet.core.check import (
     Profiles,
     Revision,
 )
-from revet.core.model.pod import Pod
+from revet.core.model.pod import Pod, PodSpec
 from revet.core.model.version import KubeVersion
+from revet.core.pointer import join
 
-_TAINTS: Final = frozenset(
-    {"node-role.kubernetes.io/control-plane", "node-role.kubernetes.io/master"}
+#: Taints and labels of the control plane's nodes: kubeadm's, its older one, and Rancher's.
+_ROLES: Final = frozenset(
+    f"node-role.kubernetes.io/{role}"
+    for role in ("control-plane", "master", "controlplane", "etcd")
+)
+_TERMS: Final = (
+    "/spec/affinity/nodeAffinity/requiredDuringSchedulingIgnoredDuringExecution/nodeSelectorTerms"
 )
 
 
 def _control_plane_placement(pod: Pod) -> Iterator[Finding]:
     spec = pod.spec
     for index, toleration in enumerate(spec.tolerations or ()):
-        if not toleration.key or toleration.key in _TAINTS:
-            told = toleration.key or "every taint"
-            yield _found(f"/spec/tolerations/{index}", f"tolerates {told}, must not")
+        if not toleration.key or toleration.key in _ROLES:
+            told = toleration.key or f"every taint {toleration.effect or ''}".rstrip()
+            yield _found(f"/spec/tolerations/{index}", f"toleration of {told}, must be of others")
     for key in spec.node_selector or {}:
-        if key in _TAINTS:
-            yield _found("/spec/nodeSelector", f"nodeSelector asks for {key}, must not")
-    if spec.node_name:
+        if key in _ROLES:
+            place = join("spec", "nodeSelector", key)
+            yield _found(place, f"nodeSelector has {key}, must have others")
+    yield from _find_affinity(spec)
+    # Once the pod is on a node, nobody can tell who named that.
+    if spec.node_name and not pod.is_placed:
         yield _found(
             "/spec/nodeName", f"nodeName is {spec.node_name}, must be left to the scheduler"
         )
+
+
+def _find_affinity(spec: PodSpec) -> Iterator[Finding]:
+    node = spec.affinity.node_affinity if spec.affinity is not None else None
+    required = node.required if node is not None else None
+    for term, each in enumerate((required.node_selector_terms if required else None) or ()):
+        for index, wanted in enumerate(each.match_expressions or ()):
+            if wanted.key in _ROLES and wanted.operator in {"In", "Exists"}:
+                yield _found(
+                    f"{_TERMS}/{term}/matchExpressions/{index}",
+                    f"nodeAffinity asks for {wanted.key}, must ask for others",
+                )
 
 
 def _found(pointer: str, message: str) -> Finding:
@@ -52,8 +73,9 @@ CHECK = Check(
     profiles=Profiles(Default.AUDIT, Default.WARN, Default.ENFORCE),
     explanation=Explanation(
         what="A pod names no node, tolerates neither all taints nor those of the control plane, "
-        "and asks for no node of it. A Pod that the scheduler has placed already is not "
-        "updated, and so not judged again.",
+        "and asks for no node of it, by nodeSelector or by required nodeAffinity. The "
+        "nodeName of a Pod that is on a node already is not judged: the scheduler wrote it "
+        "as well.",
         why="Beside the API server and etcd, whatever gets out of its container is out of the "
         "cluster's control.",
         fix="""\

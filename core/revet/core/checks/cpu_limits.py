@@ -1,7 +1,7 @@
 """cpu-limits: every container has a cpu limit, or the pod has one.
 
 Fields: spec.containers[*].resources.limits.cpu, spec.resources.limits.cpu
-Allowed: any quantity
+Allowed: any quantity but zero
 """
 
 from collections.abc import Iterator

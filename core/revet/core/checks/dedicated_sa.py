@@ -20,7 +20,8 @@ from revet.core.model.version import KubeVersion
 
 
 def _dedicated_sa(pod: Pod) -> Iterator[Finding]:
-    name = pod.spec.service_account_name
+    # As the API server reads it: the old name counts where the new one is not set.
+    name = pod.spec.service_account_name or pod.spec.service_account
     if name in {None, "", "default"}:
         yield Finding(
             "dedicated-sa",
@@ -50,5 +51,6 @@ spec:
     supports=(
         ("CIS Kubernetes 1.10", "5.1.5"),
         ("Kubernetes STIG", "V-242381"),
+        ("NIST 800-53 r5", "IA-4"),
     ),
 )

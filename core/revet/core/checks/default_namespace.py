@@ -21,6 +21,7 @@ from revet.core.item import Item
 from revet.core.model.pod import Pod
 from revet.core.model.settings import Settings
 from revet.core.model.version import KubeVersion
+from revet.core.pointer import NAMESPACE
 
 _FIX: Final = Fix("metadata: {namespace: NAME}")
 #: What Kubernetes makes there itself.
@@ -40,7 +41,7 @@ def _on_items(item: Item[Any], _: Settings) -> Iterator[Finding]:
 
 def _found() -> Finding:
     told = "namespace is default, must be one of the workload's own"
-    return Finding("default-namespace", "/metadata/namespace", told, None, _FIX)
+    return Finding("default-namespace", NAMESPACE, told, None, _FIX)
 
 
 CHECK = Check(

@@ -21,7 +21,8 @@ from revet.core.check import (
     Parameter,
     Profiles,
 )
-from revet.core.model.pod import Container, Pod
+from revet.core.model.container import Container
+from revet.core.model.pod import Pod
 from revet.core.model.settings import Settings
 from revet.core.model.version import KubeVersion
 

@@ -24,16 +24,17 @@ from revet.core.model.version import KubeVersion
 
 def _host_path_scope(pod: Pod, settings: Settings) -> Iterator[Finding]:
     mounted: set[str] = set()
+    told = f"at or below {', '.join(sorted(settings.allow))}" if settings.allow else "none"
     for index, volume in enumerate(pod.spec.volumes or ()):
-        path = volume.host_path.path if volume.host_path is not None else None
-        if path is None:
+        if volume.host_path is None:
             continue
+        path = volume.host_path.path or ""
         mounted.add(volume.name)
         if not any(is_within(normal_path(path), normal_path(each)) for each in settings.allow):
             yield Finding(
                 "host-path-scope",
                 f"/spec/volumes/{index}/hostPath/path",
-                f"hostPath {path} must be one that the policy names",
+                f"hostPath {path or 'not set'}, must be {told}",
                 None,
                 Fix("use another kind of volume, or ask for the path in the policy's allow"),
             )

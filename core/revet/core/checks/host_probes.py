@@ -8,7 +8,8 @@ Allowed: "", undefined
 from collections.abc import Iterator
 
 from revet.core.check import Check, Default, Explanation, Finding, Fix, Level, Profiles, Revision
-from revet.core.model.pod import Container, Handler, Pod
+from revet.core.model.container import Container, Handler
+from revet.core.model.pod import Pod
 from revet.core.model.version import KubeVersion
 
 

@@ -22,13 +22,15 @@ from revet.core.model.version import KubeVersion
 
 def _image_digest(pod: Pod) -> Iterator[Finding]:
     for pointer, container, reference in images(pod):
-        if not split_reference(reference).digest:
+        image = split_reference(reference)
+        if not image.is_pinned:
+            told = f"has {image.digest} for a digest" if image.digest else "has no digest"
             yield Finding(
                 "image-digest",
                 pointer,
-                f"image {reference} has no digest, must be NAME@sha256:...",
+                f"image {reference} {told}, must be NAME@sha256:...",
                 container,
-                Fix("image: NAME:TAG@sha256:... as `crane digest` prints it"),
+                Fix(f"image: {image.tagged}@DIGEST, as `crane digest {image.tagged}` prints it"),
             )
 
 

@@ -23,7 +23,7 @@ from revet.core.model.version import KubeVersion
 def _image_no_latest(pod: Pod) -> Iterator[Finding]:
     for pointer, container, reference in images(pod):
         image = split_reference(reference)
-        if not image.digest and image.tag in {"", "latest"}:
+        if not image.is_pinned and image.tag in {"", "latest"}:
             told = "no tag" if not image.tag else "the tag latest"
             yield Finding(
                 "image-no-latest",

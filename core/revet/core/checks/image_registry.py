@@ -15,7 +15,7 @@ from revet.core.check import (
     Fix,
     Profiles,
 )
-from revet.core.image import canonical_name, images
+from revet.core.image import canonical_name, images, is_name, split_reference
 from revet.core.model.pod import Pod
 from revet.core.model.settings import Settings
 from revet.core.model.version import KubeVersion
@@ -26,13 +26,15 @@ def _image_registry(pod: Pod, settings: Settings) -> Iterator[Finding]:
         return
     for pointer, container, reference in images(pod):
         name = canonical_name(reference)
-        if not name.startswith(settings.registries):
+        # What no runtime takes for a name can't be said to be anywhere: a/../b is not below a/.
+        if not is_name(name) or not name.startswith(settings.registries):
+            last = split_reference(reference).tagged.rpartition("/")[2]
             yield Finding(
                 "image-registry",
                 pointer,
                 f"image {name} must come from {', '.join(settings.registries)}",
                 container,
-                Fix(f"image: {settings.registries[0]}..."),
+                Fix(f"image: {settings.registries[0]}{last}, once it is there"),
             )
 
 

@@ -1,7 +1,7 @@
 """memory-limits: every container has a memory limit, or the pod has one.
 
 Fields: spec.containers[*].resources.limits.memory, spec.resources.limits.memory
-Allowed: any quantity
+Allowed: any quantity but zero
 """
 
 from collections.abc import Iterator

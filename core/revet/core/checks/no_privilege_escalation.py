@@ -18,7 +18,8 @@ from revet.core.check import (
     Profiles,
     Revision,
 )
-from revet.core.model.pod import Pod, SecurityContext
+from revet.core.model.container import SecurityContext
+from revet.core.model.pod import Pod
 from revet.core.model.version import KubeVersion
 
 _HINT: Final = "securityContext: {allowPrivilegeEscalation: false}"

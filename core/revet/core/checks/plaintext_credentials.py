@@ -21,25 +21,36 @@ from revet.core.model.pod import Pod
 from revet.core.model.version import KubeVersion
 
 _NAME: Final = re.compile(
-    r"(?i)(^|[_-])(password|passwd|pwd|secret|token|api_?key|access_?key|private_?key|credentials?)$"
+    r"(?i)(password|passwd|passphrase|"
+    r"(^|[_.-]|(?-i:(?<=[a-z0-9])(?=[A-Z])))"
+    r"(pass|pwd|secret|token|api[_.-]?key|access[_.-]?key|private[_.-]?key|credentials?))$"
 )
-#: By the value alone: keys of well-known makers, private keys, passwords in addresses.
-_VALUE: Final = re.compile(
-    r"-----BEGIN [A-Z ]*PRIVATE KEY-----|\bgh[pousr]_[A-Za-z0-9]{36}|\bglpat-[A-Za-z0-9_-]{20}"
-    r"|\bxox[baprs]-[A-Za-z0-9-]{10}|\bsk_live_[A-Za-z0-9]{16}|://[^/\s:@]+:[^/\s:@$]+@"
+#: By the value alone: keys of well-known makers, private keys, passwords in addresses. The text
+#: that each must have is looked for first, which is many times as fast.
+_VALUES: Final = (
+    (" PRIVATE KEY-----", re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----")),
+    ("gh", re.compile(r"\bgh[pousr]_[A-Za-z0-9]{36}")),
+    ("github_pat_", re.compile(r"\bgithub_pat_[A-Za-z0-9_]{22}")),
+    ("glpat-", re.compile(r"\bglpat-[A-Za-z0-9_-]{20}")),
+    ("xox", re.compile(r"\bxox[baprs]-[A-Za-z0-9-]{10}")),
+    ("sk_live_", re.compile(r"\bsk_live_[A-Za-z0-9]{16}")),
+    ("://", re.compile(r"://[^/\s:@]*:[^/\s:@$]+@")),
 )
-#: Names that end so but hold a place or a name.
-_PLACE: Final = re.compile(r"(?i)^(/|file:|vault:|\$\(|true$|false$|none$|[0-9]*$)")
+#: What stands under such names but is a place, a switch or a small number.
+_PLACE: Final = re.compile(
+    r"(?i)/|[a-z][a-z0-9+.-]*://|(file|vault|arn|ref\+[a-z]+):|\$[({]|\{\{|<"
+    r"|(true|false|none|null|yes|no|on|off|enabled|disabled|[0-9]{0,5})$"
+)
+#: No more of a value is looked at: a credential that has more before it is not seen.
+_LOOKED_AT: Final = 16_384
+_LONGEST_NAME: Final = 64
 
 
 def _plaintext_credentials(pod: Pod) -> Iterator[Finding]:
     for pointer, container in pod.containers:
         for index, variable in enumerate(container.env or ()):
-            value = variable.value
-            if not value:
-                continue
-            is_named = _NAME.search(variable.name) and not _PLACE.match(value)
-            if is_named or _VALUE.search(value):
+            value = (variable.value or "")[:_LOOKED_AT]
+            if value and _is_credential(variable.name[-_LONGEST_NAME:], value):
                 yield Finding(
                     "plaintext-credentials",
                     f"{pointer}/env/{index}/value",
@@ -47,6 +58,12 @@ def _plaintext_credentials(pod: Pod) -> Iterator[Finding]:
                     container.name,
                     Fix("keep it in a Secret, and mount that as a file"),
                 )
+
+
+def _is_credential(name: str, value: str) -> bool:
+    if _NAME.search(name) and not _PLACE.match(value):
+        return True
+    return any(text in value and form.search(value) for text, form in _VALUES)
 
 
 CHECK = Check(
@@ -58,7 +75,8 @@ CHECK = Check(
     explanation=Explanation(
         what="No environment variable that is named as a password, token or key has a value in "
         "the manifest, and no value looks like a private key, a well-known maker's token or "
-        "an address with a password. The value itself is never shown.",
+        "an address with a password. Of each value the first 16 KiB are looked at, and none is "
+        "ever shown.",
         why="Manifests are in repositories, in backups and in everybody's terminal.",
         fix="""\
 env:
@@ -68,6 +86,7 @@ env:
         "default.",
     ),
     supports=(
+        ("NSA/CISA", "C-0012"),
         ("Kubernetes STIG", "V-274883"),
         ("NIST 800-190", "4.1.4"),
     ),

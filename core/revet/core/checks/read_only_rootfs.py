@@ -4,7 +4,10 @@ Fields: spec.containers[*].securityContext.readOnlyRootFilesystem
 Allowed: true
 """
 
+import re
 from collections.abc import Iterator
+from hashlib import sha256
+from itertools import chain, count
 from typing import Final
 
 from revet.core.check import (
@@ -19,11 +22,16 @@ from revet.core.check import (
     Parameter,
     Profiles,
 )
-from revet.core.model.pod import Container, Pod
+from revet.core.host_path import is_within, normal_path, plain_path
+from revet.core.model.container import Container
+from revet.core.model.pod import Pod
 from revet.core.model.settings import Settings
 from revet.core.model.version import KubeVersion
 
 _HINT: Final = "securityContext: {readOnlyRootFilesystem: true}"
+_LONGEST_NAME: Final = 63
+#: A path that says the same with dashes for slashes.
+_PLAIN: Final = re.compile(r"(?:/[a-z0-9]+)+")
 
 
 def _read_only_rootfs(pod: Pod, settings: Settings) -> Iterator[Finding]:
@@ -34,37 +42,54 @@ def _read_only_rootfs(pod: Pod, settings: Settings) -> Iterator[Finding]:
         value = context.read_only_root_filesystem if context is not None else None
         if value is not True:
             told = "false" if value is False else "not set"
+            patch = _patch(pod, pointer, container, settings) if value is None else ()
             yield Finding(
                 "read-only-rootfs",
                 f"{pointer}/securityContext/readOnlyRootFilesystem",
                 f"readOnlyRootFilesystem is {told}, must be true",
                 container.name,
-                Fix(_HINT, tuple(_patch(pointer, container, settings)) if value is None else ()),
+                Fix(_HINT, tuple(patch)),
             )
 
 
-def _patch(pointer: str, container: Container, settings: Settings) -> Iterator[Assignment]:
+def _patch(
+    pod: Pod, pointer: str, container: Container, settings: Settings
+) -> Iterator[Assignment]:
     """Set it, and give the container an emptyDir at each path that the policy names.
 
     Without such paths it is never set: what a program writes, nobody can tell from outside.
     """
     if not settings.writable_paths or "ephemeralContainers" in pointer:
         return
-    mounts = container.volume_mounts or ()
-    taken = {mount.mount_path.rstrip("/") for mount in mounts}
-    for path in settings.writable_paths:
-        if path.rstrip("/") not in taken:
-            name = volume_name(path)
-            volume: Json = {"name": name, "emptyDir": {"sizeLimit": "64Mi"}}
+    mounted = [normal_path(mount.mount_path) for mount in container.volume_mounts or ()]
+    for path in sorted({plain_path(each) for each in settings.writable_paths}):
+        # What lies in a volume already is left alone: an emptyDir would hide what is there.
+        if any(is_within(normal_path(path), folder) for folder in mounted):
+            continue
+        mounted.append(normal_path(path))
+        name = _free_name(pod, volume_name(path))
+        volume: Json = {"name": name, "emptyDir": {"sizeLimit": "64Mi"}}
+        if not any(each.name == name for each in pod.spec.volumes or ()):
             yield Assignment("/spec/volumes/-", volume)
-            yield Assignment(f"{pointer}/volumeMounts/-", {"name": name, "mountPath": path})
+        yield Assignment(f"{pointer}/volumeMounts/-", {"name": name, "mountPath": path})
     yield Assignment(f"{pointer}/securityContext/readOnlyRootFilesystem", value=True)
 
 
 def volume_name(path: str) -> str:
-    """Return the name of the volume for a path: a label, as the API asks."""
+    """Return the name of the volume for a path: a label, and another for each path."""
+    name = "revet" + path.replace("/", "-")
+    if len(name) <= _LONGEST_NAME and _PLAIN.fullmatch(path):
+        return name
     letters = (char if char.isascii() and char.isalnum() else "-" for char in path.lower())
-    return f"revet{''.join(letters)}"[:63].rstrip("-")
+    digest = sha256(path.encode()).hexdigest()[:8]
+    return f"revet-{digest}{''.join(letters)}"[:_LONGEST_NAME].rstrip("-")
+
+
+def _free_name(pod: Pod, name: str) -> str:
+    """Return the name, numbered where a volume that is no emptyDir has it."""
+    taken = {each.name for each in pod.spec.volumes or () if each.empty_dir is None}
+    numbered = (f"{name[: _LONGEST_NAME - 4]}-{number}" for number in count(2))
+    return next(each for each in chain((name,), numbered) if each not in taken)
 
 
 CHECK = Check(
@@ -84,7 +109,7 @@ CHECK = Check(
     explanation=Explanation(
         what="Every container sets readOnlyRootFilesystem: true. Where patching is on and the "
         "policy has writablePaths, it is set on containers that say nothing of it, and each "
-        "path becomes an emptyDir.",
+        "path becomes an emptyDir, but for paths that lie in one of the container's volumes.",
         why="Who breaks into a program that cannot write its own filesystem finds nowhere to put "
         "a tool, and changes nothing that a restart would keep.",
         fix="""\

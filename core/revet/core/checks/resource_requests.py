@@ -1,7 +1,7 @@
 """resource-requests: every container says how much CPU and memory it needs.
 
 Fields: spec.containers[*].resources.requests.{cpu,memory}, spec.resources.requests
-Allowed: any quantity; a limit counts as the request
+Allowed: any quantity but zero; a limit counts as the request
 """
 
 from collections.abc import Iterator
@@ -46,5 +46,4 @@ containers:
         breaks="Nothing that runs; pods may have to wait for room. A LimitRange sets them for "
         "those that say nothing.",
     ),
-    supports=(("NIST 800-53 r5", "SC-6"),),
 )

@@ -18,7 +18,8 @@ from revet.core.check import (
     Profiles,
     Revision,
 )
-from revet.core.model.pod import Container, Pod
+from revet.core.model.container import Container
+from revet.core.model.pod import Pod
 from revet.core.model.version import KubeVersion
 
 _HINT: Final = "securityContext: {runAsNonRoot: true}"

@@ -16,16 +16,23 @@ from revet.core.check import (
     Profiles,
     Revision,
 )
-from revet.core.host_path import is_within, normal_path
+from revet.core.host_path import is_within, reached_path
 from revet.core.model.pod import Pod
 from revet.core.model.version import KubeVersion
 
+#: Whoever speaks to a runtime's shim (/run/containerd/s) holds its containers too.
 _SOCKETS: Final = (
     "/run/containerd/containerd.sock",
+    "/run/containerd/containerd.sock.ttrpc",
+    "/run/containerd/s",
     "/run/k3s/containerd/containerd.sock",
+    "/run/k0s/containerd.sock",
+    "/var/snap/microk8s/common/run/containerd.sock",
     "/run/crio/crio.sock",
     "/run/docker.sock",
+    "/run/docker/containerd/containerd.sock",
     "/run/cri-dockerd.sock",
+    "/run/dockershim.sock",
     "/run/podman/podman.sock",
 )
 
@@ -35,7 +42,7 @@ def _runtime_socket(pod: Pod) -> Iterator[Finding]:
         path = volume.host_path.path if volume.host_path is not None else None
         if not path:
             continue
-        plain = normal_path(path)
+        plain = reached_path(path)
         reached = [each for each in _SOCKETS if is_within(each, plain) or is_within(plain, each)]
         if reached:
             yield Finding(
@@ -55,9 +62,10 @@ CHECK = Check(
     profiles=Profiles(Default.ENFORCE, Default.ENFORCE, Default.ENFORCE),
     explanation=Explanation(
         what="No hostPath volume is the socket of containerd, CRI-O, Docker, cri-dockerd or "
-        "Podman, a folder above it, or a path below it; also where it is read-only.",
-        why="Whoever may talk to the runtime starts a privileged container of its own. A read- "
-        "only mount of a socket is as good as a writable one.",
+        "Podman, a folder above it, or a path below it; also where it is read-only, and where "
+        "the way there goes by /var/run or /proc/1/root.",
+        why="Whoever may talk to the runtime starts a privileged container of its own. A "
+        "read-only mount of a socket is as good as a writable one.",
         fix="""\
 volumes: []     # no hostPath to /run/containerd, /var/run/docker.sock, /run or /""",
         breaks="Agents that read containers from the runtime, and builders that use the node's "

@@ -10,8 +10,9 @@ from collections.abc import Iterator
 import msgspec
 
 from revet.core.check import Check, Default, Explanation, Finding, Fix, Level, Profiles, Revision
-from revet.core.model.pod import Pod, Volume
+from revet.core.model.pod import Pod
 from revet.core.model.version import KubeVersion
+from revet.core.model.volume import Volume
 from revet.core.pointer import escape
 
 _ALLOWED = (

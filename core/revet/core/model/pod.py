@@ -12,214 +12,10 @@ from typing import Final
 
 import msgspec
 
-from revet.core.model.wire import Present, Wire
-
-
-class HostPath(Wire, frozen=True, gc=False):
-    """A hostPath volume source."""
-
-    path: str | None = None
-
-
-class ImageSource(Wire, frozen=True, gc=False):
-    """An image volume source."""
-
-    reference: str | None = None
-
-
-class TokenSource(Wire, frozen=True, gc=False):
-    """A ServiceAccount's token as a file; the life is in seconds, absent: 3600."""
-
-    audience: str | None = None
-    expiration_seconds: int | None = None
-
-
-class ProjectedSource(Wire, frozen=True, gc=False):
-    """A source of a projected volume."""
-
-    service_account_token: TokenSource | None = None
-
-
-class Projected(Wire, frozen=True, gc=False):
-    """A projected volume source."""
-
-    sources: tuple[ProjectedSource, ...] | None = None
-
-
-class Volume(Wire, frozen=True, gc=False):
-    """A volume: its name, and which of the sources is set."""
-
-    name: str = ""
-    config_map: Present | None = None
-    csi: Present | None = None
-    downward_api: Present | None = msgspec.field(name="downwardAPI", default=None)
-    empty_dir: Present | None = None
-    ephemeral: Present | None = None
-    image: ImageSource | None = None
-    persistent_volume_claim: Present | None = None
-    projected: Projected | None = None
-    secret: Present | None = None
-    host_path: HostPath | None = None
-    gce_persistent_disk: Present | None = None
-    aws_elastic_block_store: Present | None = None
-    git_repo: Present | None = None
-    nfs: Present | None = None
-    iscsi: Present | None = None
-    glusterfs: Present | None = None
-    rbd: Present | None = None
-    flex_volume: Present | None = None
-    cinder: Present | None = None
-    cephfs: Present | None = None
-    flocker: Present | None = None
-    fc: Present | None = None
-    azure_file: Present | None = None
-    vsphere_volume: Present | None = None
-    quobyte: Present | None = None
-    azure_disk: Present | None = None
-    photon_persistent_disk: Present | None = None
-    portworx_volume: Present | None = None
-    scale_io: Present | None = msgspec.field(name="scaleIO", default=None)
-    storageos: Present | None = None
-
-
-class Profile(Wire, frozen=True, gc=False):
-    """A seccomp or AppArmor profile."""
-
-    type: str | None = None
-
-
-class SELinuxOptions(Wire, frozen=True, gc=False):
-    """SELinux labels; `level` is free and not read."""
-
-    type: str | None = None
-    user: str | None = None
-    role: str | None = None
-
-
-class WindowsOptions(Wire, frozen=True, gc=False):
-    """Windows' part of a security context."""
-
-    host_process: bool | None = None
-
-
-class Capabilities(Wire, frozen=True, gc=False):
-    """Linux capabilities, spelled as the manifest spells them."""
-
-    add: tuple[str, ...] | None = None
-    drop: tuple[str, ...] | None = None
-
-
-class Sysctl(Wire, frozen=True, gc=False):
-    """A kernel parameter of the pod."""
-
-    name: str | None = None
-
-
-class SecurityContext(Wire, frozen=True, gc=False):
-    """A pod's or a container's security context: the fields of both."""
-
-    privileged: bool | None = None
-    allow_privilege_escalation: bool | None = None
-    run_as_non_root: bool | None = None
-    run_as_user: int | None = None
-    capabilities: Capabilities | None = None
-    proc_mount: str | None = None
-    seccomp_profile: Profile | None = None
-    app_armor_profile: Profile | None = None
-    se_linux_options: SELinuxOptions | None = None
-    windows_options: WindowsOptions | None = None
-    sysctls: tuple[Sysctl, ...] | None = None
-    read_only_root_filesystem: bool | None = None
-    run_as_group: int | None = None
-    fs_group: int | None = None
-    supplemental_groups: tuple[int, ...] | None = None
-
-
-class Port(Wire, frozen=True, gc=False):
-    """A container port."""
-
-    container_port: int | None = None
-    host_port: int | None = None
-
-
-class Endpoint(Wire, frozen=True, gc=False):
-    """The httpGet or tcpSocket of a handler."""
-
-    host: str | None = None
-
-
-class Handler(Wire, frozen=True, gc=False):
-    """A probe or a lifecycle handler."""
-
-    http_get: Endpoint | None = None
-    tcp_socket: Endpoint | None = None
-
-
-class Lifecycle(Wire, frozen=True, gc=False):
-    """A container's lifecycle hooks."""
-
-    post_start: Handler | None = None
-    pre_stop: Handler | None = None
-
-
-class ValueSource(Wire, frozen=True, gc=False):
-    """Where the value of an environment variable comes from."""
-
-    secret_key_ref: Present | None = None
-
-
-class EnvVar(Wire, frozen=True, gc=False):
-    """An environment variable."""
-
-    name: str = ""
-    value: str | None = None
-    value_from: ValueSource | None = None
-
-
-class EnvSource(Wire, frozen=True, gc=False):
-    """Where a set of environment variables comes from."""
-
-    secret_ref: Present | None = None
-
-
-class Resources(Wire, frozen=True, gc=False):
-    """What is asked for and what is the most, as quantities: texts, or plain numbers."""
-
-    limits: dict[str, str | int | float] | None = None
-    requests: dict[str, str | int | float] | None = None
-
-
-class VolumeMount(Wire, frozen=True, gc=False):
-    """Where a container has a volume."""
-
-    name: str = ""
-    mount_path: str = ""
-    read_only: bool | None = None
-
-
-class Container(Wire, frozen=True, gc=False):
-    """An init, regular or ephemeral container."""
-
-    name: str = ""
-    image: str | None = None
-    security_context: SecurityContext | None = None
-    ports: tuple[Port, ...] | None = None
-    liveness_probe: Handler | None = None
-    readiness_probe: Handler | None = None
-    startup_probe: Handler | None = None
-    lifecycle: Lifecycle | None = None
-    env: tuple[EnvVar, ...] | None = None
-    env_from: tuple[EnvSource, ...] | None = None
-    resources: Resources | None = None
-    volume_mounts: tuple[VolumeMount, ...] | None = None
-    volume_devices: tuple[Present, ...] | None = None
-
-
-class Toleration(Wire, frozen=True, gc=False):
-    """Which taint of a node is put up with; without a key: every one."""
-
-    key: str | None = None
-    operator: str | None = None
+from revet.core.model.container import Container, Resources, SecurityContext
+from revet.core.model.placement import Affinity, Toleration
+from revet.core.model.volume import Volume
+from revet.core.model.wire import Wire
 
 
 class PodOS(Wire, frozen=True, gc=False):
@@ -242,9 +38,12 @@ class PodSpec(Wire, frozen=True, gc=False):
     host_users: bool | None = None
     os: PodOS | None = None
     service_account_name: str | None = None
+    #: The same by its old name, which the API server still takes.
+    service_account: str | None = None
     automount_service_account_token: bool | None = None
     node_name: str | None = None
     node_selector: dict[str, str] | None = None
+    affinity: Affinity | None = None
     tolerations: tuple[Toleration, ...] | None = None
     share_process_namespace: bool | None = None
     runtime_class_name: str | None = None
@@ -280,11 +79,25 @@ class ObjectMeta(Wire, frozen=True, gc=False):
         return None
 
 
+class Condition(Wire, frozen=True, gc=False):
+    """A condition of a Pod."""
+
+    type: str = ""
+    status: str = ""
+
+
+class PodStatus(Wire, frozen=True, gc=False):
+    """What the cluster says of a Pod; the API server lets no client write it with the spec."""
+
+    conditions: tuple[Condition, ...] | None = None
+
+
 class PodTemplateSpec(Wire, frozen=True, gc=False):
-    """Metadata and spec: the shape that a Pod and a workload's template share."""
+    """Metadata and spec, the shape that a Pod and a template share; and what a Pod alone has."""
 
     metadata: ObjectMeta | None = None
     spec: PodSpec | None = None
+    status: PodStatus | None = None
 
 
 _LISTS: Final = (
@@ -294,6 +107,8 @@ _LISTS: Final = (
 )
 _EMPTY_SPEC: Final = PodSpec()
 _EMPTY_META: Final = ObjectMeta()
+_NO_STATUS: Final = PodStatus()
+_PLACED: Final = Condition("PodScheduled", "True")
 _NO_ANNOTATIONS: Final[Mapping[str, str]] = {}
 
 
@@ -303,7 +118,16 @@ class Pod:
     Pointers are relative to the object that has `metadata` and `spec`: a Pod, or a template.
     """
 
-    __slots__ = ("annotations", "containers", "contexts", "labels", "metadata", "namespace", "spec")
+    __slots__ = (
+        "annotations",
+        "containers",
+        "contexts",
+        "labels",
+        "metadata",
+        "namespace",
+        "spec",
+        "status",
+    )
 
     def __init__(self, template: PodTemplateSpec, namespace: str = "") -> None:
         """Lay out `template`; absent metadata or spec count as empty.
@@ -312,6 +136,7 @@ class Pod:
         """
         self.namespace = namespace
         self.spec: PodSpec = template.spec or _EMPTY_SPEC
+        self.status: PodStatus = template.status or _NO_STATUS
         self.metadata: ObjectMeta = template.metadata or _EMPTY_META
         self.annotations: Mapping[str, str] = self.metadata.annotations or _NO_ANNOTATIONS
         self.labels: Mapping[str, str] = self.metadata.labels or _NO_ANNOTATIONS
@@ -326,6 +151,11 @@ class Pod:
     def is_windows(self) -> bool:
         """Whether the pod says that it runs on Windows; nothing else exempts it."""
         return self.spec.os is not None and self.spec.os.name == "windows"
+
+    @property
+    def is_placed(self) -> bool:
+        """Whether it is on a node already: who put it there can't be told any more."""
+        return _PLACED in (self.status.conditions or ())
 
     @property
     def has_user_namespace(self) -> bool:

@@ -10,7 +10,7 @@ from revet.core.model.mode import Mode
 from revet.core.model.schema import Model, Name, Text, rule
 from revet.core.model.settings import Settings
 
-Path = Annotated[str, Field(min_length=2, max_length=253, pattern=r"^/[^:]+$")]
+Path = Annotated[str, Field(min_length=2, max_length=253, pattern=r"^(/[^/:]+)+$")]
 Port = Annotated[int, Field(ge=1, le=65535)]
 
 #: The settings as the model names them, and as people write them.
