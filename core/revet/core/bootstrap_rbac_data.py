@@ -310,6 +310,9 @@ SUBJECTS: Final[dict[str, str]] = {
     "ClusterRoleBinding cluster-admin": """
 0c0a6e2edf304fe98063
 """,
+    "ClusterRoleBinding kubeadm:cluster-admins": """
+f560a89bc67ec16df22e
+""",
     "ClusterRoleBinding system:basic-user": """
 bb917a08bbfa2ac44cf3
 """,
@@ -453,6 +456,9 @@ ac55bda6c0948471b06a
 """,
     "ClusterRoleBinding system:volume-scheduler": """
 7d288b5ff8b5c2b351f7
+""",
+    "RoleBinding kube-public/kubeadm:bootstrap-signer-clusterinfo": """
+e1a3de53b5574df3adb3
 """,
     "RoleBinding kube-public/system:controller:bootstrap-signer": """
 5e32a19b878fb044add2
