@@ -235,6 +235,12 @@ def test_an_object_that_names_no_namespace_is_where_it_is_said_to_be(ask: Ask) -
     assert [each.title for each in report.objects] == ["Pod shop/app"]
 
 
+def test_only_a_namespace_that_is_said_is_held_against_an_object(ask: Ask) -> None:
+    service = "apiVersion: v1\nkind: Service\nmetadata: {name: a}\nspec: {ports: [{port: 80}]}\n"
+    found = [_controls(ask(service, namespace=each)) for each in (None, "shop", "default")]
+    assert found == [[], [], ["default-namespace"]]
+
+
 def test_pods_that_no_pod_selector_selects_are_said(ask: Ask) -> None:
     spec = {"namespaceSelector": {}, "profile": "high", "podSelector": {"matchLabels": {"a": "b"}}}
     report = ask(f"{yaml.safe_dump({**POLICY, 'spec': spec})}---\n{POD}{GOOD}")

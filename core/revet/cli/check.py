@@ -46,7 +46,7 @@ class Question:
         policies: files of policies, or names of profiles; empty: those among the input, or else
             the profile `restricted`.
         values: Helm's values files.
-        namespace: where an object is that names no namespace.
+        namespace: where an object is that names no namespace, if that is known.
         namespace_labels: the labels of namespaces that are not among the input, if known.
 
     """
@@ -54,7 +54,7 @@ class Question:
     paths: tuple[str, ...]
     policies: tuple[str, ...] = ()
     values: tuple[str, ...] = ()
-    namespace: str = "default"
+    namespace: str | None = None
     namespace_labels: Labels | None = None
 
 

@@ -45,7 +45,10 @@ Values: TypeAlias = Annotated[
     typer.Option(help="A values file for Helm charts; may be given several times."),
 ]
 DefaultNamespace: TypeAlias = Annotated[
-    str, typer.Option("-n", "--namespace", help="Where objects are that name none.")
+    str | None,
+    typer.Option(
+        "-n", "--namespace", help="Where objects are that name none; without it: default."
+    ),
 ]
 NamespaceLabels: TypeAlias = Annotated[
     str | None,

@@ -29,7 +29,6 @@ from revet.cli.report import (
 )
 from revet.core.admission import read_object
 from revet.core.audit import judge_mended
-from revet.core.check import Json
 from revet.core.checks import BY_ID
 from revet.core.compiled_policy import Applied
 from revet.core.decide import Verdict, decide, decide_item
@@ -43,6 +42,7 @@ from revet.core.workload import Subject
 
 _place: Final = lru_cache(maxsize=4096)(place)
 _NODE: Final = "Node"
+_DEFAULT: Final = "default"
 _OWNED: Final = "of controllers, which are judged themselves, as their pods are"
 _OUTSIDE: Final = "outside of namespaces, which only policies that select every namespace judge"
 _MIRRORED: Final = "that a node runs by itself: refusing would change nothing there"
@@ -52,11 +52,12 @@ _MIRRORED: Final = "that a node runs by itself: refusing would change nothing th
 class Judge:
     """Judges one document after the other, and remembers what is to be told.
 
-    `namespace` is where an object is put that names none.
+    `namespace` is where an object is put that names none; without it that is `default`, as kubectl
+    has it, but no control is told so: nobody said that it would go there.
     """
 
     scopes: Scopes
-    namespace: str
+    namespace: str | None
     _objects: list[ReportedObject] = field(default_factory=list)
     _problems: list[Problem] = field(default_factory=list)
     _not_served: list[NotServed] = field(default_factory=list)
@@ -101,10 +102,10 @@ class Judge:
         )
 
     def _judge(self, document: Document, api: Api) -> None:
-        data, subject = _read(document.value, api)
+        data, subject = _read(document.value, api, self.namespace)
         namespace = ""
         if api.kind.is_namespaced:
-            namespace = subject.metadata.namespace or self.namespace
+            namespace = subject.metadata.namespace or self.namespace or _DEFAULT
         if api.complaint:
             self._complain_of_version(document, subject, namespace, api.complaint)
         scope = self.scopes.of(namespace)
@@ -146,15 +147,18 @@ class Judge:
         )
 
 
-def _read(value: dict[str, Any], api: Api) -> tuple[bytes, Subject | Item[Any]]:
+def _read(
+    value: dict[str, Any], api: Api, namespace: str | None
+) -> tuple[bytes, Subject | Item[Any]]:
     """Read an object as the API server would hand it on, its defaults filled in."""
     data = msgspec.json.encode(value)
     subject = read_object(api.kind.group, api.kind.name, data)
-    if isinstance(subject, Item):
-        return data, subject
     # A copy: the document is also what is mended in the file.
-    filled: Json = msgspec.json.decode(data)
-    set_defaults(filled, subject.prefix)
+    filled: dict[str, Any] = msgspec.json.decode(data)
+    if namespace and api.kind.is_namespaced and not subject.metadata.namespace:
+        filled["metadata"] = {**(filled.get("metadata") or {}), "namespace": namespace}
+    if isinstance(subject, Subject):
+        set_defaults(filled, subject.prefix)
     if filled == value:
         return data, subject
     data = msgspec.json.encode(filled)

@@ -63,7 +63,7 @@ def check(
     *,
     policy: options.PolicyFiles = None,
     values: options.Values = None,
-    namespace: options.DefaultNamespace = "default",
+    namespace: options.DefaultNamespace = None,
     namespace_labels: options.NamespaceLabels = None,
     fail_on: options.FailOnMode = options.FailOn.ENFORCE,
     output: options.Output = options.Format.TEXT,
