@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from revet.core.checks import ALL
 from tests.support.check_files import load_check_files
 from tests.support.check_policies import labelled, policy_for
 from tests.support.manifests import namespace
@@ -20,7 +21,7 @@ POLICIES = {each["metadata"]["name"]: each for each in map(policy_for, FILES)}
 @pytest.fixture
 async def knowing(tmp_path: Path) -> AsyncIterator[Harness]:
     """Give a webhook with a policy for each check and version."""
-    async with serve(tmp_path) as harness:
+    async with serve(tmp_path, ALL) as harness:
         policies = [json.dumps(each).encode() for each in POLICIES.values()]
         harness.knowledge.policies.replace(policies)
         harness.know(namespace("shop", {"fixtures": "here"}))
