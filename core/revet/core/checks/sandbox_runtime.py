@@ -25,7 +25,7 @@ def _sandbox_runtime(pod: Pod, settings: Settings) -> Iterator[Finding]:
     name = pod.spec.runtime_class_name
     if name and (not settings.allow or name in settings.allow):
         return
-    wanted = ", ".join(sorted(settings.allow)) or "set"
+    wanted = " or ".join(sorted(settings.allow)) or "set"
     yield Finding(
         "sandbox-runtime",
         "/spec/runtimeClassName",
