@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 
 from revet.core import checks
-from revet.core.check import Check
+from revet.core.check import Check, Finding
 from revet.core.checks import ALL, BY_ID
+from revet.core.item import Item
 from revet.core.message import place
 from revet.core.model.version import KubeVersion
 from tests.support.check_files import ROOT, CheckFile, load_check_files
@@ -17,15 +18,22 @@ FILES = load_check_files()
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.title)
 def test_a_check_finds_what_the_file_says(file: CheckFile) -> None:
-    subject = file.subject
-    revision = BY_ID[file.check].revision(KubeVersion.parse(file.version))
-    rule = revision.bind(settings_for(file)) if revision is not None else None
-    findings = list(rule(subject.pod())) if rule is not None else []
+    findings = _find(file)
+    prefix = file.subject.prefix
     assert [
-        f"{place(subject.prefix, each.pointer, each.container)}: {each.message}"
-        for each in findings
+        f"{place(prefix, each.pointer, each.container)}: {each.message}" for each in findings
     ] == file.expected
     assert {each.control for each in findings} <= {file.check}
+
+
+def _find(file: CheckFile) -> list[Finding]:
+    check, settings, subject = BY_ID[file.check], settings_for(file), file.subject
+    if isinstance(subject, Item):
+        rules = [rule.bind(settings) for rule in check.items if subject.kind in rule.kinds]
+        assert rules
+        return [finding for rule in rules for finding in rule(subject)]
+    revision = check.revision(KubeVersion.parse(file.version))
+    return [] if revision is None else list(revision.bind(settings)(subject.pod()))
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.title)
@@ -37,6 +45,13 @@ def test_a_file_says_what_its_folder_says(file: CheckFile) -> None:
 @pytest.mark.parametrize("verdict", ["pass", "fail"])
 def test_every_check_has_files(check: Check, verdict: str) -> None:
     assert [file for file in FILES if (file.check, file.verdict) == (check.id, verdict)]
+
+
+@pytest.mark.parametrize("check", ALL, ids=lambda check: check.id)
+def test_every_kind_that_a_check_judges_has_files(check: Check) -> None:
+    judged = {kind for rule in check.items for kind in rule.kinds}
+    here = {file.subject.kind for file in FILES if file.check == check.id and not file.holds_pod}
+    assert here == judged
 
 
 def test_every_folder_is_of_a_check() -> None:

@@ -1,4 +1,4 @@
-"""The pods of tests/data/checks/ID/{pass,fail}/NAME.yaml, which every judge of pods must agree on.
+"""The objects of tests/data/checks/ID/{pass,fail}/NAME.yaml, which every judge must agree on.
 
 A file that fails says in comments what is found, in order and word for word:
 `# expect: spec.containers[0] "app": privileged is true, must be false or unset`.
@@ -14,6 +14,9 @@ from typing import Any
 
 import yaml
 
+from revet.core.admission import read_object
+from revet.core.item import Item
+from revet.core.kinds import BY_NAME
 from revet.core.workload import Subject, read
 
 ROOT = Path(__file__).parent.parent / "data" / "checks"
@@ -56,9 +59,21 @@ class CheckFile:
         return manifest
 
     @property
-    def subject(self) -> Subject:
+    def subject(self) -> Subject | Item[Any]:
         """The object, as the engine reads it."""
-        return read_text(self.text)
+        manifest = self.manifest
+        group = manifest["apiVersion"].rpartition("/")[0]
+        return read_object(group, manifest["kind"], json.dumps(manifest).encode())
+
+    @property
+    def holds_pod(self) -> bool:
+        """Whether it is a Pod, or has a template of one."""
+        return BY_NAME[self.manifest["kind"]].holds_pod
+
+    @property
+    def is_namespaced(self) -> bool:
+        """Whether the object is in a namespace."""
+        return BY_NAME[self.manifest["kind"]].is_namespaced
 
     def _said(self, word: str) -> Iterator[str]:
         mark = f"# {word}: "
@@ -76,12 +91,7 @@ def load_check_files() -> list[CheckFile]:
     ]
 
 
-def read_text(text: str) -> Subject:
-    """Read an object from YAML."""
-    return read_manifest(yaml.safe_load(text))
-
-
 def read_manifest(manifest: dict[str, Any]) -> Subject:
-    """Read an object as the webhook does: from its JSON, by its group and kind."""
+    """Read an object with a pod as the webhook does: from its JSON, by its group and kind."""
     group = manifest["apiVersion"].rpartition("/")[0]
     return read(group, manifest["kind"], json.dumps(manifest).encode())

@@ -1,6 +1,7 @@
 """A policy for each of the check files, of one control each: one webhook can judge them all."""
 
 import json
+from collections.abc import Sequence
 from typing import Any
 from zlib import crc32
 
@@ -12,10 +13,15 @@ from tests.support.check_files import CheckFile
 from tests.support.manifests import Manifest, policy
 
 LABEL = "judged-by"
+PODS = "shop"
 
 
 def policy_for(file: CheckFile) -> Manifest:
-    """Write the policy that enforces the file's check, at its version, on pods so labelled."""
+    """Write the policy that enforces the file's check, at its version, on its objects alone.
+
+    Pods are selected by a label of theirs, other objects by their namespace; what has none is
+    judged by policies for all namespaces.
+    """
     controls: list[Manifest] = [
         {"id": check.id, "mode": "Disabled"} for check in ALL if check.id != file.check
     ]
@@ -26,14 +32,39 @@ def policy_for(file: CheckFile) -> Manifest:
         mine["patch"] = False
     return policy(
         _name(file),
-        {"fixtures": "here"},
+        labels_for(file) if file.is_namespaced else {},
         enforcement="Enforce",
         profile="restricted",
         standardVersion=file.version,
-        podSelector={"matchLabels": {LABEL: _name(file)}},
         controls=[mine, *controls],
+        **({"podSelector": {"matchLabels": {LABEL: _name(file)}}} if file.holds_pod else {}),
         **({"images": {"registries": registries}} if registries else {}),
     )
+
+
+def labels_for(file: CheckFile) -> dict[str, str]:
+    """Return the labels of the namespaces where the file's object is judged."""
+    return {"fixtures": "here" if file.holds_pod else _name(file)}
+
+
+def namespace_for(file: CheckFile) -> str:
+    """Return the file's namespace: the one that it names, or one of its policy's own."""
+    if not file.is_namespaced:
+        return ""
+    named: str | None = file.manifest["metadata"].get("namespace")
+    return named or (PODS if file.holds_pod else _name(file).replace(".", "-"))
+
+
+def policy_for_cluster(files: Sequence[CheckFile]) -> Manifest:
+    """Write the one policy that enforces the checks of these files on what has no namespace."""
+    settings: dict[str, Manifest] = {}
+    for file in files:
+        settings.setdefault(file.check, {}).update(file.settings)
+    controls: list[Manifest] = [
+        {"id": check.id, "mode": "Disabled"} for check in ALL if check.id not in settings
+    ]
+    mine = [{"id": key, "mode": "Enforce"} | fields for key, fields in settings.items()]
+    return policy("cluster", {}, enforcement="Enforce", controls=[*mine, *controls])
 
 
 def settings_for(file: CheckFile) -> Settings:
@@ -44,8 +75,10 @@ def settings_for(file: CheckFile) -> Settings:
 
 
 def labelled(file: CheckFile) -> Manifest:
-    """Return the file's object with its pod labelled for that policy."""
+    """Return the file's object, its pod labelled for that policy."""
     manifest = file.manifest
+    if not file.holds_pod:
+        return manifest
     place: Any = manifest
     for token in file.subject.prefix.split("/")[1:]:
         place = place[token]
@@ -55,5 +88,7 @@ def labelled(file: CheckFile) -> Manifest:
 
 
 def _name(file: CheckFile) -> str:
-    name = f"{file.check}-{file.version}"
+    # One check may judge pods, other objects, and such as are in no namespace.
+    sort = "" if file.holds_pod else "-items" if file.is_namespaced else "-cluster"
+    name = f"{file.check}{sort}-{file.version}"
     return f"{name}-{crc32(str(file.settings).encode()):x}" if file.settings else name

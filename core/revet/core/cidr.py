@@ -35,6 +35,12 @@ def parse_block(text: str) -> IPv4Network | IPv6Network | None:
     return network
 
 
+def is_everybody(text: str) -> bool:
+    """Return whether a CIDR is all addresses of its family."""
+    block = parse_block(text)
+    return block is not None and not block.prefixlen
+
+
 def find_everybody(texts: Iterable[str]) -> list[str]:
     """Return those of the CIDRs that make up all addresses, alone or together, as they stand."""
     blocks = {text: parse_block(text) for text in texts}

@@ -61,6 +61,11 @@ IMPERSONATE: Final = (
         _STRONG,
     ),
 )
+#: What of it counts in a Role: all others are in no namespace.
+IMPERSONATE_IN_NAMESPACE: Final = (
+    Grant(CORE, ("serviceaccounts",), ("impersonate",)),
+    Grant(AUTHENTICATION, ("serviceaccounts",), ("impersonate:serviceaccount",)),
+)
 
 NODE_PROXY: Final = (Grant(CORE, ("nodes/proxy",), ("get", "create"), narrows=False),)
 

@@ -16,7 +16,7 @@ from revet.core.check import (
     ItemRule,
     Profiles,
 )
-from revet.core.cidr import find_everybody
+from revet.core.cidr import find_everybody, is_everybody
 from revet.core.item import Item
 from revet.core.model.network_policy import NetworkPolicy, Peer, PolicyPort, Selector
 from revet.core.model.settings import Settings
@@ -40,11 +40,13 @@ def _judge(
         told = "on its ports" if ports else "on all ports"
         yield _found(pointer, f"{word} names nobody: everybody {told}")
     wide = find_everybody(peer.ip_block.cidr for peer in peers or () if peer.ip_block is not None)
+    parts = [cidr for cidr in wide if not is_everybody(cidr)]
+    if parts:
+        yield _found(f"{pointer}/{word}", f"{word} has {' and '.join(parts)}: together everybody")
     for index, peer in enumerate(peers or ()):
         place = f"{pointer}/{word}/{index}"
-        if peer.ip_block is not None and peer.ip_block.cidr in wide:
-            told = peer.ip_block.cidr if len(wide) == 1 else " and ".join(wide)
-            yield _found(f"{place}/ipBlock/cidr", f"{word} has {told}: everybody")
+        if peer.ip_block is not None and is_everybody(peer.ip_block.cidr):
+            yield _found(f"{place}/ipBlock/cidr", f"{word} has {peer.ip_block.cidr}: everybody")
         namespaces = peer.namespace_selector
         if namespaces is not None and _is_any(namespaces) and _is_any(peer.pod_selector):
             yield _found(f"{place}/namespaceSelector", f"{word} takes every pod of the cluster")

@@ -1,6 +1,6 @@
 """rbac-admission-config: no role may change what admission asks.
 
-Fields: rules[*] of Roles and ClusterRoles
+Fields: rules[*] of ClusterRoles; in a Role it would allow nothing
 """
 
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ from revet.core.grants import ADMISSION_CONFIG
 from revet.core.item import Item
 from revet.core.model.rbac import Role
 from revet.core.model.settings import Settings
-from revet.core.permissions import ROLES, find_grants
+from revet.core.permissions import find_grants
 
 _HINT: Final = "take the rule out, or name the objects by resourceNames"
 
@@ -32,11 +32,9 @@ CHECK = Check(
     id="rbac-admission-config",
     title="Admission is not for everybody",
     tier=1,
-    items=(ItemRule(ROLES, _rbac_admission_config),),
+    items=(ItemRule(("ClusterRole",), _rbac_admission_config),),
     profiles=Profiles(Default.WARN, Default.ENFORCE, Default.ENFORCE),
-    parameters=(
-        Parameter("allow", "Roles that are not judged, as NAME, or NAMESPACE/NAME for a Role."),
-    ),
+    parameters=(Parameter("allow", "ClusterRoles that are not judged, by name."),),
     explanation=Explanation(
         what="No rule allows writing webhook configurations, admission policies or their bindings "
         "without naming them.",

@@ -1,6 +1,6 @@
 """rbac-csr: no role may have certificates signed for anybody.
 
-Fields: rules[*] of Roles and ClusterRoles
+Fields: rules[*] of ClusterRoles; in a Role it would allow nothing
 """
 
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ from revet.core.grants import CSR
 from revet.core.item import Item
 from revet.core.model.rbac import Role
 from revet.core.model.settings import Settings
-from revet.core.permissions import ROLES, find_grants
+from revet.core.permissions import find_grants
 
 _HINT: Final = "name the signer: resourceNames: [example.com/my-signer]"
 
@@ -32,11 +32,9 @@ CHECK = Check(
     id="rbac-csr",
     title="No client certificates by role",
     tier=1,
-    items=(ItemRule(ROLES, _rbac_csr),),
+    items=(ItemRule(("ClusterRole",), _rbac_csr),),
     profiles=Profiles(Default.WARN, Default.ENFORCE, Default.ENFORCE),
-    parameters=(
-        Parameter("allow", "Roles that are not judged, as NAME, or NAMESPACE/NAME for a Role."),
-    ),
+    parameters=(Parameter("allow", "ClusterRoles that are not judged, by name."),),
     explanation=Explanation(
         what="No rule allows approve or sign on signers without naming one that signs no client "
         "certificates. Writing certificatesigningrequests/approval or /status does nothing without "

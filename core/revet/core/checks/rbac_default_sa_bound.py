@@ -34,7 +34,7 @@ def _rbac_default_sa_bound(item: Item[Binding], settings: Settings) -> Iterator[
             yield Finding(
                 "rbac-default-sa-bound",
                 f"/subjects/{index}",
-                f"{item.body.role_ref.name} is given to {whom}, must be to another",
+                f"{item.body.role_ref.name} is given to {whom}, must be given to another",
                 None,
                 Fix("make a ServiceAccount for the workload, and name it in pod and binding"),
             )

@@ -15,7 +15,7 @@ from revet.core.check import (
     Parameter,
     Profiles,
 )
-from revet.core.grants import IMPERSONATE
+from revet.core.grants import IMPERSONATE, IMPERSONATE_IN_NAMESPACE
 from revet.core.item import Item
 from revet.core.model.rbac import Role
 from revet.core.model.settings import Settings
@@ -25,7 +25,8 @@ _HINT: Final = "name whom: resourceNames: [NAME], or take the rule out"
 
 
 def _rbac_impersonate(item: Item[Role], settings: Settings) -> Iterator[Finding]:
-    return find_grants("rbac-impersonate", item, settings, IMPERSONATE, _HINT)
+    grants = IMPERSONATE if item.kind == "ClusterRole" else IMPERSONATE_IN_NAMESPACE
+    return find_grants("rbac-impersonate", item, settings, grants, _HINT)
 
 
 CHECK = Check(

@@ -33,7 +33,7 @@ def _rbac_masters(item: Item[Binding], settings: Settings) -> Iterator[Finding]:
             yield Finding(
                 "rbac-masters",
                 f"/subjects/{index}",
-                f"{item.body.role_ref.name} is given to {subject.name}, must be to another group",
+                f"{item.body.role_ref.name} is given to {subject.name}, must be given to another",
                 None,
                 Fix("bind a group of your own; members of system:masters pass by RBAC anyway"),
             )

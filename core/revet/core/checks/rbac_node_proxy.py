@@ -1,6 +1,6 @@
 """rbac-node-proxy: no role may talk to kubelets through nodes/proxy.
 
-Fields: rules[*] of Roles and ClusterRoles
+Fields: rules[*] of ClusterRoles; in a Role it would allow nothing
 """
 
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ from revet.core.grants import NODE_PROXY
 from revet.core.item import Item
 from revet.core.model.rbac import Role
 from revet.core.model.settings import Settings
-from revet.core.permissions import ROLES, find_grants
+from revet.core.permissions import find_grants
 
 _HINT: Final = "ask for nodes/metrics, nodes/stats, nodes/log or nodes/pods instead"
 
@@ -32,11 +32,9 @@ CHECK = Check(
     id="rbac-node-proxy",
     title="No kubelet by way of the API",
     tier=1,
-    items=(ItemRule(ROLES, _rbac_node_proxy),),
+    items=(ItemRule(("ClusterRole",), _rbac_node_proxy),),
     profiles=Profiles(Default.WARN, Default.ENFORCE, Default.ENFORCE),
-    parameters=(
-        Parameter("allow", "Roles that are not judged, as NAME, or NAMESPACE/NAME for a Role."),
-    ),
+    parameters=(Parameter("allow", "ClusterRoles that are not judged, by name."),),
     explanation=Explanation(
         what="No rule allows get or create on nodes/proxy, not of a named node either.",
         why="The kubelet runs commands in any container of its node for whoever holds it, get "

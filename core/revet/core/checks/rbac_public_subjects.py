@@ -39,7 +39,7 @@ def _rbac_public_subjects(item: Item[Binding], settings: Settings) -> Iterator[F
             yield Finding(
                 "rbac-public-subjects",
                 f"/subjects/{index}",
-                f"{item.body.role_ref.name} is given to {subject.name}, must be to somebody",
+                f"{item.body.role_ref.name} is given to {subject.name}, must be given to some only",
                 None,
                 Fix("name the user, group or ServiceAccount that it is for"),
             )

@@ -1,6 +1,6 @@
 """rbac-pv-create: no role may make PersistentVolumes.
 
-Fields: rules[*] of Roles and ClusterRoles
+Fields: rules[*] of ClusterRoles; in a Role it would allow nothing
 """
 
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ from revet.core.grants import PV_CREATE
 from revet.core.item import Item
 from revet.core.model.rbac import Role
 from revet.core.model.settings import Settings
-from revet.core.permissions import ROLES, find_grants
+from revet.core.permissions import find_grants
 
 _HINT: Final = "let StorageClasses make volumes"
 
@@ -32,11 +32,9 @@ CHECK = Check(
     id="rbac-pv-create",
     title="No volumes of one's own",
     tier=1,
-    items=(ItemRule(ROLES, _rbac_pv_create),),
+    items=(ItemRule(("ClusterRole",), _rbac_pv_create),),
     profiles=Profiles(Default.AUDIT, Default.WARN, Default.ENFORCE),
-    parameters=(
-        Parameter("allow", "Roles that are not judged, as NAME, or NAMESPACE/NAME for a Role."),
-    ),
+    parameters=(Parameter("allow", "ClusterRoles that are not judged, by name."),),
     explanation=Explanation(
         what="No rule allows create on PersistentVolumes, not by name either.",
         why="A PersistentVolume may be a hostPath: the node's files by the back door, past every "

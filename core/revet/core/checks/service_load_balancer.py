@@ -43,7 +43,8 @@ def _service_load_balancer(item: Item[Service], settings: Settings) -> Iterator[
     annotations = item.metadata.annotations or {}
     if any(annotations.get(key, "").lower() == value for key, value in _INTERNAL.items()):
         return
-    ranges = spec.load_balancer_source_ranges or _split(annotations.get(_RANGES, ""))
+    given = spec.load_balancer_source_ranges or annotations.get(_RANGES, "").split(",")
+    ranges = [each.strip() for each in given if each.strip()]
     wide = find_everybody(ranges)
     if not ranges or wide:
         told = f"has {', '.join(wide)}" if wide else "is not set"
@@ -54,10 +55,6 @@ def _service_load_balancer(item: Item[Service], settings: Settings) -> Iterator[
             None,
             Fix("loadBalancerSourceRanges: [10.0.0.0/8], or your cloud's annotation for internal"),
         )
-
-
-def _split(ranges: str) -> tuple[str, ...]:
-    return tuple(each.strip() for each in ranges.split(",") if each.strip())
 
 
 CHECK = Check(

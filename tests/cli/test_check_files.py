@@ -1,0 +1,20 @@
+"""The files of tests/data/checks on the command line: it says what the engine says."""
+
+import json
+
+import pytest
+
+from tests.cli.conftest import Ask
+from tests.support.check_files import CheckFile, load_check_files
+from tests.support.check_policies import labelled, labels_for, namespace_for, policy_for
+
+
+@pytest.mark.parametrize("file", load_check_files(), ids=lambda file: file.title)
+def test_each_file_is_judged_as_it_says(ask: Ask, file: CheckFile) -> None:
+    # JSON is YAML, and both documents may be in one file.
+    text = "\n---\n".join(json.dumps(each) for each in (policy_for(file), labelled(file)))
+    report = ask(text, namespace=namespace_for(file) or None, namespace_labels=labels_for(file))
+    assert report.problems == ()
+    assert len(report.objects) == (1 if file.expected else len(report.objects))
+    assert [f"{each.place}: {each.message}" for each in report.findings] == file.expected
+    assert {each.control for each in report.findings} <= {file.check}
