@@ -4,14 +4,15 @@ The order of steps only; each step has a module of its own.
 """
 
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from revet.cli.check_policies import Policies, is_policy, is_profile
 from revet.cli.check_progress import track
 from revet.cli.check_scope import Namespaces, Scopes
-from revet.cli.judge import Judge
+from revet.cli.judge import Judge, Judged
 from revet.cli.load import (
     Chart,
     Document,
@@ -58,27 +59,31 @@ class Question:
     namespace_labels: Labels | None = None
 
 
-def check(question: Question) -> Report:
-    """Answer the question."""
-    pile = _read(question)
+def check(
+    question: Question,
+    watch: Callable[[Judged], None] | None = None,
+    stdin: BinaryIO | None = None,
+) -> Report:
+    """Answer the question; `watch` is told of each pod that was judged."""
+    pile = _read(question, sys.stdin.buffer if stdin is None else stdin)
     policies, notes = _choose(question, pile)
     namespaces = Namespaces(question.namespace_labels)
     known = sum(_learn(namespaces, each.value) for each in pile.documents)
     if known:
         notes.append(f"The labels of {count_noun(known, 'Namespace')} of the input were used.")
-    judge = Judge(Scopes(tuple(policies.selecting), namespaces), question.namespace)
+    judge = Judge(Scopes(tuple(policies.selecting), namespaces), question.namespace, watch)
     for document in track(pile.documents, "Judging", len(pile.documents)):
         judge.add(document)
     problems = (*pile.problems, *policies.problems)
     return judge.report(policies.used, pile.skipped, problems, notes)
 
 
-def _read(question: Question) -> "_Pile":
+def _read(question: Question, stdin: BinaryIO) -> "_Pile":
     pile = _Pile()
     renderers = find_renderers(question.values)
     inputs = find_inputs(question.paths)
     for each in track(inputs, "Reading", len(inputs)):
-        for loaded in read_input(each, renderers, sys.stdin.buffer):
+        for loaded in read_input(each, renderers, stdin):
             pile.take(loaded, undecided=_needs_program(each, renderers))
     return pile
 

@@ -66,3 +66,21 @@ OutputFile: TypeAlias = Annotated[
     Path | None,
     typer.Option(dir_okay=False, help="Write the report there; its last line is still said."),
 ]
+Fix: TypeAlias = Annotated[
+    bool, typer.Option("--fix", help="Write what the policies would patch into the files.")
+]
+Diff: TypeAlias = Annotated[
+    bool,
+    typer.Option("--diff", help="Print what --fix would change in the files, not the report."),
+]
+
+
+def refuse_contradictions(
+    paths: list[str], output: Format, output_file: Path | None, *, fix: bool, diff: bool
+) -> None:
+    """Refuse options that can't go together."""
+    if fix and "-" in paths:
+        raise typer.BadParameter("standard input can't be written: use --diff", param_hint="--fix")
+    if diff and (output is not Format.TEXT or output_file is not None):
+        message = "prints no report: it goes with neither --output nor --output-file"
+        raise typer.BadParameter(message, param_hint="--diff")

@@ -26,7 +26,7 @@ class Printing:
     def print(self, report: Report) -> Exit:
         """Print the report, and return what to end with."""
         if self.file is None:
-            _write(self._render(report, _style(sys.stdout)), sys.stdout)
+            write(self._render(report, _style(sys.stdout)), sys.stdout)
         else:
             try:
                 self.file.write_text(
@@ -37,8 +37,13 @@ class Printing:
                 return Exit.BAD_INPUT
         if self.form != "text" or self.file is not None:
             # Whoever looks at the log of a job sees what the file or the pipe does not show there.
-            lines = [*list_problems(report), render_verdict(report, self.fail_on, Style())]
-            _write("\n".join(lines), sys.stderr)
+            self.say(report)
+        return report.exit(self.fail_on)
+
+    def say(self, report: Report) -> Exit:
+        """Say on standard error what went wrong and how it went, and return what to end with."""
+        lines = [*list_problems(report), render_verdict(report, self.fail_on, Style())]
+        write("\n".join(lines), sys.stderr)
         return report.exit(self.fail_on)
 
     def _render(self, report: Report, style: Style) -> str:
@@ -53,8 +58,9 @@ def _style(stream: TextIO) -> Style:
     return Style(on=stream.isatty() and not plain)
 
 
-def _write(text: str, stream: TextIO) -> None:
-    """Write a text, also where the stream's encoding has not all of its characters."""
+def write(text: str, stream: TextIO) -> None:
+    """Write a text, if there is any, also where the encoding has not all of its characters."""
     if isinstance(stream, TextIOWrapper):
         stream.reconfigure(errors="backslashreplace")
-    print(text, file=stream)
+    if text:
+        print(text, file=stream)

@@ -4,7 +4,7 @@ What the policies' patches would mend of a Pod is told apart: the cluster would 
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from sys import intern
@@ -48,16 +48,28 @@ _OUTSIDE: Final = "outside of namespaces, which only policies that select every 
 _MIRRORED: Final = "that a node runs by itself: refusing would change nothing there"
 
 
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """An object with a pod that was judged: its JSON with defaults, by whom, and the outcome."""
+
+    document: Document
+    subject: Subject
+    data: bytes
+    applied: Sequence[Applied]
+    reported: ReportedObject
+
+
 @dataclass(slots=True)
 class Judge:
     """Judges one document after the other, and remembers what is to be told.
 
     `namespace` is where an object is put that names none; without it that is `default`, as kubectl
-    has it, but no control is told so: nobody said that it would go there.
+    has it, but no control is told so: nobody said that it would go there. `watch` is told of pods.
     """
 
     scopes: Scopes
     namespace: str | None
+    watch: Callable[[Judged], None] | None = None
     _objects: list[ReportedObject] = field(default_factory=list)
     _problems: list[Problem] = field(default_factory=list)
     _not_served: list[NotServed] = field(default_factory=list)
@@ -118,17 +130,18 @@ class Judge:
                 self._leave_out(document, reason)
             return
         findings = _find(document, subject, data, scope.applied)
-        self._objects.append(
-            ReportedObject(
-                file=document.source.file,
-                rendered=document.source.origin != "file",
-                api_version=str(document.value["apiVersion"]),
-                kind=subject.kind,
-                namespace=namespace,
-                name=_name(subject),
-                findings=tuple(findings),
-            )
+        reported = ReportedObject(
+            file=document.source.file,
+            rendered=document.source.origin != "file",
+            api_version=str(document.value["apiVersion"]),
+            kind=subject.kind,
+            namespace=namespace,
+            name=_name(subject),
+            findings=tuple(findings),
         )
+        self._objects.append(reported)
+        if self.watch is not None and isinstance(subject, Subject):
+            self.watch(Judged(document, subject, data, scope.applied, reported))
 
     def _leave_out(self, document: Document, reason: str, *, undecided: bool = False) -> None:
         self._left_out[document.source.file, reason, undecided] += 1

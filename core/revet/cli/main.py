@@ -68,12 +68,15 @@ def check(
     fail_on: options.FailOnMode = options.FailOn.ENFORCE,
     output: options.Output = options.Format.TEXT,
     output_file: options.OutputFile = None,
+    fix: options.Fix = False,
+    diff: options.Diff = False,
 ) -> None:
     """Judge manifests as the cluster would, before they get there.
 
     Ends with 0 if all is well, 1 if there are findings, 2 if something could not be read or
     decided.
     """
+    options.refuse_contradictions(paths, output, output_file, fix=fix, diff=diff)
     from revet.cli.check import Question, check, parse_labels  # noqa: PLC0415 -- as in explain
     from revet.cli.check_printing import Printing  # noqa: PLC0415
     from revet.core.errors import Error  # noqa: PLC0415
@@ -85,6 +88,10 @@ def check(
         raise typer.BadParameter(str(error)) from error
     question = Question(tuple(paths), tuple(policy or ()), tuple(values or ()), namespace, labels)
     printing = Printing(Mode(fail_on.capitalize()), output.value, output_file)
+    if fix or diff:
+        from revet.cli.check_fixing import Fixing  # noqa: PLC0415 -- as in explain
+
+        raise typer.Exit(Fixing(fix, diff).run(question, printing))
     raise typer.Exit(printing.print(check(question)))
 
 

@@ -25,7 +25,7 @@ def read_text(data: bytes, *, is_json: bool = False) -> Iterator[Tree | TextErro
     except TextError as error:
         yield error
         return
-    for first_line, part in _part(data.removeprefix(BOM_UTF8)):
+    for first_line, part in part_text(data.removeprefix(BOM_UTF8)):
         try:
             yield from _read_part(part, first_line, is_json=is_json)
         except TextError as error:
@@ -46,7 +46,7 @@ def _refuse_encoding(data: bytes) -> None:
         raise TextError(f"not UTF-8: byte 0x{data[error.start]:02X}", place) from error
 
 
-def _part(data: bytes) -> Iterator[tuple[int, bytes]]:
+def part_text(data: bytes) -> Iterator[tuple[int, bytes]]:
     """Part a text before each `---`, as kubectl does: lines above, text.
 
     A text with a directive is left whole: that belongs to the `---` below it.

@@ -1,0 +1,1 @@
+"""Tests of what `revet check --fix` writes into files."""
