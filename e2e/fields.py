@@ -6,6 +6,7 @@ Apart from the pods because it is a table: a new check adds its field here and n
 from collections.abc import Callable
 
 from e2e.dice import UNSET, Dice, Field, Json, Object, empty, fixed, nest, some
+from e2e.fields_beyond import BEYOND_CONTAINER, BEYOND_CONTEXT, BEYOND_SPEC, IMAGES
 
 
 def _words(text: str) -> tuple[str, ...]:
@@ -77,7 +78,7 @@ WINDOWS_OPTIONS = nest({"hostProcess": FLAG, "runAsUserName": Field(UNSET, ("Con
 WINDOWS = Field((*UNSET, WINDOWS_OPTIONS), (*UNSET, empty, WINDOWS_OPTIONS))
 _INT64 = (2**63 - 1, -(2**63))
 USER = Field((*UNSET, 1000), (*UNSET, 1, 65534, -1, *_INT64), (0,))
-GROUP = Field((*UNSET, 1000), (*UNSET, 0))  # No check reads it.
+GROUP = Field((*UNSET, 1000), (*UNSET, 0))
 
 CONTAINER_CONTEXT = nest(
     {
@@ -137,13 +138,14 @@ STRANGERS = {
     "notYetKnown": Field(UNSET, (*UNSET, empty)),
 }
 CONTAINER = {
-    "image": Field(("registry.example.com/web:1",), ("web",)),
+    "image": Field(("registry.example.com/web:1",), ("web",), IMAGES),
     "ports": Field((*UNSET, PORTS), (*UNSET, fixed(), PORTS)),
     "securityContext": Field((CONTAINER_CONTEXT,), (*UNSET, empty, CONTAINER_CONTEXT)),
     "livenessProbe": PROBE,
     "readinessProbe": PROBE,
     "startupProbe": PROBE,
     "lifecycle": Field((*UNSET, LIFECYCLE), (*UNSET, empty, LIFECYCLE)),
+    **BEYOND_CONTAINER,
     **STRANGERS,
 }
 SIDECAR = Field(UNSET, (*UNSET, "Always"))
@@ -181,7 +183,7 @@ def _volume(dice: Dice) -> Object:
             ((other,), ("hostPath",), (), (source, other), (source, "hostPath")),
         )
     )
-    name = dice.value(_name("data"))
+    name = dice.value(Field(("data", "revet-tmp"), ("data", "revet-data-cache"), _ODD_NAMES))
     return {"name": name, **{name: None if dice.happens(0.05) else {} for name in sources}}
 
 
@@ -213,6 +215,7 @@ POD_CONTEXT = nest(
         "runAsNonRoot": Field((True,), (*UNSET, True), (False,)),
         "runAsUser": USER,
         "fsGroup": GROUP,
+        **BEYOND_CONTEXT,
         "seccompProfile": POD_SECCOMP,
         "appArmorProfile": PROFILE,
         "seLinuxOptions": SELINUX,
@@ -246,6 +249,7 @@ SPEC = {
     ),
     "volumes": Field((*UNSET, VOLUMES), (*UNSET, fixed(), VOLUMES)),
     "restartPolicy": Field(UNSET, ("Never",)),
+    **BEYOND_SPEC,
     **STRANGERS,
 }
 

@@ -20,7 +20,10 @@ def apply_patch(document: Any, operations: Iterable[Operation]) -> Any:  # noqa:
         place = document
         for token in parents:
             place = place[int(token)] if isinstance(place, list) else place[token]
+        if isinstance(place, list) and last == "-":
+            place.append(deepcopy(operation["value"]))
+            continue
         if not isinstance(place, dict):
-            raise TypeError(f"{operation['path']}: the parent is no object")
+            raise TypeError(f"{operation['path']}: the parent is no object, and no list to add to")
         place[last] = deepcopy(operation["value"])
     return document

@@ -16,6 +16,7 @@ from revet.core.model.container import Container, Resources, SecurityContext
 from revet.core.model.placement import Affinity, Toleration
 from revet.core.model.volume import Volume
 from revet.core.model.wire import Wire
+from revet.core.surroundings import UNSEEN, Surroundings
 
 
 class PodOS(Wire, frozen=True, gc=False):
@@ -42,7 +43,7 @@ class PodSpec(Wire, frozen=True, gc=False):
     service_account: str | None = None
     automount_service_account_token: bool | None = None
     node_name: str | None = None
-    node_selector: dict[str, str] | None = None
+    node_selector: dict[str, str | None] | None = None
     affinity: Affinity | None = None
     tolerations: tuple[Toleration, ...] | None = None
     share_process_namespace: bool | None = None
@@ -120,6 +121,7 @@ class Pod:
 
     __slots__ = (
         "annotations",
+        "around",
         "containers",
         "contexts",
         "labels",
@@ -129,12 +131,16 @@ class Pod:
         "status",
     )
 
-    def __init__(self, template: PodTemplateSpec, namespace: str = "") -> None:
+    def __init__(
+        self, template: PodTemplateSpec, namespace: str = "", around: Surroundings = UNSEEN
+    ) -> None:
         """Lay out `template`; absent metadata or spec count as empty.
 
-        `namespace` is the one of the object that it is in; empty where nobody has said.
+        `namespace` is the one of the object that it is in; empty where nobody has said. `around` is
+        what was seen beside it.
         """
         self.namespace = namespace
+        self.around = around
         self.spec: PodSpec = template.spec or _EMPTY_SPEC
         self.status: PodStatus = template.status or _NO_STATUS
         self.metadata: ObjectMeta = template.metadata or _EMPTY_META
