@@ -50,7 +50,8 @@ Deployment prod/web: 5 findings, policy production (restricted)
   privileged-containers    spec.template.spec.containers[0] "app": privileged is true, must be \
 false or unset
                            fix: securityContext: {privileged: false}
-  host-namespaces          spec.template.spec: hostPID is true, must be false or unset
+  host-namespaces          spec.template.spec: hostPID is true, must be false or \
+unset: no host namespaces
                            fix: hostPID: false
   no-privilege-escalation  spec.template.spec.containers[0] "app": allowPrivilegeEscalation is not \
 set, must be false
@@ -58,15 +59,16 @@ set, must be false
   seccomp-required         spec.template.spec.containers[0] "app": seccompProfile is not set, must \
 be RuntimeDefault or Localhost
                            fix: securityContext: {seccompProfile: {type: RuntimeDefault}}
-  drop-all-capabilities    spec.template.spec.containers[0] "app": capabilities.drop is not set, \
-must have ALL
+  drop-all-capabilities    spec.template.spec.containers[0] "app": capabilities.drop is not set \
+(unrestricted capabilities), must have ALL
                            fix: securityContext: {capabilities: {drop: [ALL]}}
 Why, and how to fix it: revet explain privileged-containers host-namespaces \
 no-privilege-escalation seccomp-required drop-all-capabilities"""
 
 TWO_POLICIES = """\
 Pod prod/web-5d8f-*: 2 findings, policies everywhere (baseline), production (restricted)
-  host-namespaces      spec: hostNetwork is true, must be false or unset (everywhere, production)
+  host-namespaces      spec: hostNetwork is true, must be false or unset: no host \
+namespaces (everywhere, production)
                        fix: hostNetwork: false
   run-as-user-nonzero  spec.securityContext: runAsUser is 0, must be another number or unset \
 (production)
@@ -97,7 +99,7 @@ def test_a_denial_of_one_finding_is_in_the_singular() -> None:
     subject, decision = _decide(_pod(GOOD, hostIPC=True), PRODUCTION)
     assert denial(subject, "prod", decision) == (
         "Pod prod/web-5d8f-*: 1 finding, policy production (restricted)\n"
-        "  host-namespaces  spec: hostIPC is true, must be false or unset\n"
+        "  host-namespaces  spec: hostIPC is true, must be false or unset: no host namespaces\n"
         "                   fix: hostIPC: false\n"
         "Why, and how to fix it: revet explain host-namespaces"
     )
@@ -126,9 +128,11 @@ def test_what_only_warns_is_not_in_the_denial() -> None:
     manifest = _pod(GOOD, hostPID=True, securityContext={"runAsUser": 0})
     subject, decision = _decide(manifest, policy)
     assert "hostPID" not in denial(subject, "prod", decision)
-    assert warnings(subject, decision) == [
-        "host-namespaces (production): spec: hostPID is true, must be false or unset"
-    ]
+    [warning] = warnings(subject, decision)
+    assert warning == (
+        "host-namespaces (production): spec: hostPID is true, must be false or unset: "
+        "no host namespaces"
+    )
 
 
 EVIL = "a\x1b[31mred\nError: all is well\r\x07\u202eltr\u2028\x7f\x85\x00"
@@ -219,7 +223,7 @@ def test_the_audit_annotation_holds_every_verdict() -> None:
     finding = {
         "control": "host-namespaces",
         "path": "/spec/template/spec/hostPID",
-        "message": "hostPID is true, must be false or unset",
+        "message": "hostPID is true, must be false or unset: no host namespaces",
     }
     assert json.loads(audit(subject, decision)) == [
         {"policy": "audited", "mode": "Audit", **finding},

@@ -25,7 +25,7 @@ def _apparmor(pod: Pod) -> Iterator[Finding]:
             yield Finding(
                 "apparmor",
                 f"{pointer}/appArmorProfile/type",
-                f'appArmorProfile.type is "{profile.type or ""}", '
+                f'appArmorProfile.type is "{profile.type or ""}" (forbidden AppArmor profile), '
                 "must be RuntimeDefault, Localhost or unset",
                 container,
                 Fix("securityContext: {appArmorProfile: {type: RuntimeDefault}}"),
@@ -35,7 +35,8 @@ def _apparmor(pod: Pod) -> Iterator[Finding]:
             yield Finding(
                 "apparmor",
                 f"/metadata/annotations/{escape(key)}",
-                f'annotation {key} is "{value}", must be runtime/default, localhost/* or unset',
+                f'annotation {key} is "{value}" (forbidden AppArmor profile), '
+                "must be runtime/default, localhost/* or unset",
                 fix=Fix(f"{key}: runtime/default"),
             )
 

@@ -54,7 +54,7 @@ def _not_dropped(
     return Finding(
         "drop-all-capabilities",
         f"{pointer}/securityContext/capabilities/drop",
-        f"capabilities.drop is {value}, must have ALL",
+        f"capabilities.drop is {value} (unrestricted capabilities), must have ALL",
         container,
         Fix(_HINT, assignments),
     )
@@ -65,7 +65,7 @@ def _added(pointer: str, container: str, forbidden: list[str], allowed: set[str]
     return Finding(
         "drop-all-capabilities",
         f"{pointer}/securityContext/capabilities/add",
-        f"capabilities.add has {names}; only {_list(allowed)} allowed",
+        f"capabilities.add has {names} (unrestricted capabilities); only {_list(allowed)} allowed",
         container,
         Fix(f"remove {names} from capabilities.add"),
     )

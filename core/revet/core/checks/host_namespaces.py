@@ -24,7 +24,7 @@ def _finding(field: str) -> Finding:
     return Finding(
         "host-namespaces",
         f"/spec/{field}",
-        f"{field} is true, must be false or unset",
+        f"{field} is true, must be false or unset: no host namespaces",
         fix=Fix(f"{field}: false"),
     )
 

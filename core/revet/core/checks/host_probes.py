@@ -39,7 +39,7 @@ def _host_probes(pod: Pod) -> Iterator[Finding]:
                     yield Finding(
                         "host-probes",
                         f"{pointer}/{name}/{action}/host",
-                        f'{field} is "{endpoint.host}", must be unset',
+                        f'{field} is "{endpoint.host}", must be unset (no probe or lifecycle host)',
                         container.name,
                         Fix(f"remove {field}: the probe then goes to the pod itself"),
                     )

@@ -38,7 +38,7 @@ def _sysctls(pod: Pod, safe: tuple[str, ...]) -> Iterator[Finding]:
             yield Finding(
                 "sysctls",
                 f"/spec/securityContext/sysctls/{index}/name",
-                f'sysctl "{sysctl.name or ""}" is not allowed, must be one of {", ".join(safe)}',
+                f'forbidden sysctl "{sysctl.name or ""}", must be one of {", ".join(safe)}',
                 fix=Fix(f"remove the sysctl {sysctl.name}, or set it on the nodes"),
             )
 

@@ -35,7 +35,8 @@ def _volume_types(pod: Pod) -> Iterator[Finding]:
             yield Finding(
                 "volume-types",
                 f"/spec/volumes/{index}/{escape(source)}",
-                f'volume "{volume.name}" is of type {source}, must be one of {", ".join(_ALLOWED)}',
+                f'volume "{volume.name}" is of type {source} (restricted volume types), '
+                f"must be one of {', '.join(_ALLOWED)}",
                 fix=Fix("emptyDir: {}, or a persistentVolumeClaim"),
             )
 
