@@ -15,20 +15,34 @@ from revet.core.item import Item, is_item, read_item
 from revet.core.model.mode import Mode
 from revet.core.model.pod import Pod, PodSpec
 from revet.core.patch import Operation
+from revet.core.surroundings import UNSEEN, Surroundings
+from revet.core.permissions import BINDINGS, ROLES
 from revet.core.workload import Subject, holds_pod, read
 
 _MIRROR: Final = "kubernetes.io/config.mirror"
 _NODES: Final = "system:nodes"
+#: The API server, which writes the default roles before it is ready and ends where it can't, and
+#: what fills in the aggregated ones, which would fill in nothing from then on.
+_OWN_WRITERS: Final = {
+    "system:apiserver",
+    "system:kube-controller-manager",
+    "system:serviceaccount:kube-system:clusterrole-aggregation-controller",
+}
+_DEFAULT_ROLES: Final = {"cluster-admin", "admin", "edit", "view"}
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What is asked: the object, the one it replaces (None on CREATE), its JSON, and who asks."""
+    """What is asked: the object, the one it replaces (None on CREATE), its JSON, and who asks.
+
+    `around` is what was seen beside the object.
+    """
 
     subject: Subject | Item[Any]
     old: Subject | Item[Any] | None
     document: bytes | msgspec.Raw
     groups: Sequence[str] = ()
+    user: str = ""
 
     @property
     def is_mirror(self) -> bool:
@@ -38,6 +52,16 @@ class Request:
         """
         annotations = self.subject.metadata.annotations
         return annotations is not None and _MIRROR in annotations and _NODES in self.groups
+
+    @property
+    def is_own_role(self) -> bool:
+        """Whether Kubernetes itself writes a default role: refusing would stop the cluster.
+
+        What was added to such a role was judged where somebody wrote it.
+        """
+        name = self.subject.metadata.name or ""
+        is_default = name.startswith("system:") or name in _DEFAULT_ROLES
+        return is_default and self.subject.kind in ROLES + BINDINGS and self.user in _OWN_WRITERS
 
     @property
     def needs_judging(self) -> bool:
@@ -92,14 +116,15 @@ def judge(request: Request, applied: Sequence[Applied]) -> Decision:
         return Decision()
     subject = request.subject
     if isinstance(subject, Item):
-        return decide_item(subject, applied, at_most=Mode.ENFORCE)
+        at_most = Mode.AUDIT if request.is_own_role else Mode.ENFORCE
+        return decide_item(subject, applied, at_most=at_most)
     pod = subject.pod()
     if not subject.is_pod:
         # A template is judged as the Pod it would become, and that one will be patched.
         patching = _patching(pod, applied)
         if any(True for _ in safe_fixes(pod, patching)):
             document: Json = msgspec.json.decode(request.document)
-            pod = Pod(mend(document, subject.prefix, patching)[0], pod.namespace)
+            pod = Pod(mend(document, subject.prefix, patching)[0], pod.namespace, pod.around)
     at_most = Mode.AUDIT if request.is_mirror else Mode.ENFORCE
     return decide(pod, applied, is_pod=subject.is_pod, at_most=at_most)
 

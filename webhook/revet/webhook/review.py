@@ -59,7 +59,8 @@ class AdmissionRequest(msgspec.Struct, frozen=True, gc=False, rename="camel"):
         old = None
         if bytes(self.old_object) != b"null":
             old = read_object(kind.group, kind.kind, self.old_object)
-        return Request(subject, old, self.object, self.user_info.groups or ())
+        user = self.user_info
+        return Request(subject, old, self.object, user.groups or (), user.username)
 
 
 class _Review(msgspec.Struct, frozen=True, gc=False, rename="camel"):
