@@ -6,7 +6,16 @@ from typer.testing import CliRunner
 from revet.cli.main import BAD_INPUT, app
 from revet.core.checks import ALL
 
-_PARTS = ("What\n", "Why\n", "How to fix\n", "What may break\n", "Profiles\n", "In a policy")
+_PARTS = (
+    "What\n",
+    "Why\n",
+    "How to fix\n",
+    "What may break\n",
+    "Judges\n",
+    "Profiles\n",
+    "In a policy",
+    "Exceptions\n",
+)
 
 
 def _run(*args: str) -> tuple[int, str, str]:

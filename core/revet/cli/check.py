@@ -120,7 +120,7 @@ def _choose(question: Question, pile: _Pile) -> tuple[Policies, list[str]]:
     notes: list[str] = []
     if question.policies:
         for text in question.policies:
-            _read_policies(text, policies)
+            read_policies(text, policies)
         if pile.policies:
             number = count_noun(len(pile.policies), KIND)
             notes.append(f"-p says which policies judge: {number} of the input not used.")
@@ -139,7 +139,8 @@ def _choose(question: Question, pile: _Pile) -> tuple[Policies, list[str]]:
     return policies, notes
 
 
-def _read_policies(text: str, policies: Policies) -> None:
+def read_policies(text: str, policies: Policies) -> None:
+    """Take the policies of a file or folder, or the one of a profile."""
     if is_profile(text) and not Path(text).exists():
         policies.add_profile(text)
         return

@@ -24,6 +24,7 @@ _PLACE: Final = re.compile(r"([A-Za-z][\w.\[\]-]*): ")
 class Policies:
     """Policies that were read, and what is wrong with others; a name counts once."""
 
+    models: list[HardeningPolicy] = field(default_factory=list)
     selecting: list[SelectingPolicy] = field(default_factory=list)
     used: list[UsedPolicy] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
@@ -64,6 +65,7 @@ class Policies:
     def _add(self, policy: HardeningPolicy, source: str) -> None:
         compiled = CompiledPolicy.of(policy)
         spec = policy.spec
+        self.models.append(policy)
         self.selecting.append(SelectingPolicy(compiled, spec.namespace_selector))
         self.used.append(UsedPolicy(compiled.name, spec.profile, spec.enforcement, source))
 

@@ -1,6 +1,7 @@
 """The command `revet`: options only; what it says is made in core."""
 
 from difflib import get_close_matches
+from enum import StrEnum
 from importlib.metadata import version
 from typing import Annotated, Final
 
@@ -9,6 +10,22 @@ import typer
 from revet.cli import check_options as options
 
 BAD_INPUT: Final = 2
+
+
+class Profile(StrEnum):
+    """The profiles of policies; a test holds them to the model's, which is slow to import."""
+
+    BASELINE = "baseline"
+    RESTRICTED = "restricted"
+    HIGH = "high"
+
+
+class ControlsFormat(StrEnum):
+    """The forms of the list of controls."""
+
+    TEXT = "text"
+    JSON = "json"
+
 
 app = typer.Typer(
     help="Hardening that is enforced, verified and operable.",
@@ -93,6 +110,69 @@ def check(
 
         raise typer.Exit(Fixing(fix, diff).run(question, printing))
     raise typer.Exit(printing.print(check(question)))
+
+
+@app.command()
+def controls(
+    *,
+    profile: Annotated[
+        Profile | None, typer.Option(help="Only what this profile runs, and how.")
+    ] = None,
+    output: Annotated[
+        ControlsFormat, typer.Option("-o", "--output", help="A table, or all that there is.")
+    ] = ControlsFormat.TEXT,
+) -> None:
+    """List the controls: what each judges, what the profiles do with it, whether it can patch."""
+    from revet.cli.controls import render_json, render_table, select_controls  # noqa: PLC0415
+
+    name = profile.value if profile is not None else None
+    checks = select_controls(name)
+    is_json = output is ControlsFormat.JSON
+    typer.echo(render_json(checks) if is_json else render_table(checks, name))
+
+
+@app.command()
+def render(
+    *,
+    policy: Annotated[
+        list[str],
+        typer.Option(
+            "-p", "--policy", help="A file of policies, or a profile; may be given several times."
+        ),
+    ],
+    namespace_file: Annotated[
+        list[str] | None,
+        typer.Option(help="A file of Namespaces, as they stand; may be given several times."),
+    ] = None,
+    own_namespace: Annotated[str, typer.Option(help="Revet's own namespace.")] = "revet-system",
+    system_namespace: Annotated[
+        list[str] | None,
+        typer.Option(help="Further namespaces outside every policy; may be given several times."),
+    ] = None,
+    webhook_url: Annotated[
+        str, typer.Option(help="A webhook outside of the cluster; default: the Service.")
+    ] = "",
+) -> None:
+    """Print what the operator would write: entries, guards, NetworkPolicies, labels.
+
+    For each given Namespace also what would be written there. Nothing is sent anywhere. Ends with
+    2 if a policy or a Namespace can't be read.
+    """
+    from revet.cli.output.text import list_problems  # noqa: PLC0415 -- as in explain
+    from revet.cli.render import Setup, write  # noqa: PLC0415
+    from revet.cli.render import render as render_all  # noqa: PLC0415
+    from revet.cli.report import Report  # noqa: PLC0415
+    from revet.core.message import plain  # noqa: PLC0415
+
+    setup = Setup(own_namespace, tuple(system_namespace or ()), webhook_url)
+    rendered = render_all(policy, namespace_file or (), setup)
+    for line in map(plain, rendered.notes):
+        typer.echo(line, err=True)
+    if rendered.problems:
+        for line in list_problems(Report(problems=tuple(rendered.problems))):
+            typer.echo(f"revet render: {line}", err=True)
+        raise typer.Exit(BAD_INPUT)
+    typer.echo(write(rendered.manifests))
 
 
 @app.command()

@@ -1,6 +1,5 @@
 """Keeps the Pod Security labels of each namespace that policies ask for, and puts back old ones."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
@@ -10,7 +9,7 @@ from revet.core.model.meta import BREAK_GLASS_LABEL, POD_SECURITY_ANNOTATION, Ma
 from revet.core.model.mode import Mode
 from revet.core.model.policy import HardeningPolicy
 from revet.core.model.policy_network import Switch
-from revet.core.render.baseline import MODES, Baseline, pod_security
+from revet.core.render.baseline import MODES, Baseline, namespace_manifest, pod_security
 from revet.core.restoration import forget, put_back
 from revet.operator.context import Context
 from revet.operator.picture import Key, NamespaceSeen, PolicySeen
@@ -103,7 +102,7 @@ class Baselines:
 
     async def _write(self, namespace: NamespaceSeen, baseline: Baseline) -> None:
         key = Key("namespace", namespace.name)
-        desired = _manifest(namespace, baseline)
+        desired = namespace_manifest(namespace.name, namespace.uid, baseline)
         live = _manifest_of(namespace)
         # With nothing left to remember, in the same write: else the next pass would put back again.
         stale = not baseline.before and POD_SECURITY_ANNOTATION in namespace.annotations
@@ -153,18 +152,6 @@ def _contradictions(namespace: str, policies: Sequence[HardeningPolicy]) -> list
             told = ", ".join(f"{name} asks for {level}" for name, level in wishes.items())
             found.append(f"{namespace}: podSecurity.{mode}: {told}; the strictest holds")
     return found
-
-
-def _manifest(namespace: NamespaceSeen, baseline: Baseline) -> Manifest:
-    """Write our fields of a namespace; with its uid, which keeps a deleted one from coming back."""
-    metadata: Manifest = {
-        "name": namespace.name,
-        "uid": namespace.uid,
-        "labels": dict(baseline.labels),
-    }
-    if baseline.before:
-        metadata["annotations"] = {POD_SECURITY_ANNOTATION: json.dumps(baseline.before)}
-    return {"apiVersion": "v1", "kind": "Namespace", "metadata": metadata}
 
 
 def _manifest_of(namespace: NamespaceSeen) -> Manifest:

@@ -5,6 +5,7 @@ as strict as the policy itself is; `warn` and `audit` refuse nothing and may com
 https://kubernetes.io/docs/concepts/security/pod-security-admission/
 """
 
+import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -14,7 +15,7 @@ from revet.core.checks import ALL
 from revet.core.compiled_policy import changes
 from revet.core.engine import select_level, select_profile
 from revet.core.errors import PolicyError
-from revet.core.model.meta import FIELD_MANAGER, Manifest
+from revet.core.model.meta import FIELD_MANAGER, POD_SECURITY_ANNOTATION, Manifest
 from revet.core.model.mode import Mode
 from revet.core.model.policy import HardeningPolicy, HardeningPolicySpec
 from revet.core.model.policy_namespaces import Level
@@ -101,6 +102,14 @@ def pod_security(
         restored(live_labels, ended),
         {name: "; ".join(notes) for name, notes in reasons.items() if notes},
     )
+
+
+def namespace_manifest(name: str, uid: str, baseline: Baseline) -> Manifest:
+    """Write our fields of a namespace; with its uid, which keeps a deleted one from coming back."""
+    metadata: Manifest = {"name": name, "uid": uid, "labels": dict(baseline.labels)}
+    if baseline.before:
+        metadata["annotations"] = {POD_SECURITY_ANNOTATION: json.dumps(baseline.before)}
+    return {"apiVersion": "v1", "kind": "Namespace", "metadata": metadata}
 
 
 def restored(labels_now: Mapping[str, str], before: Before) -> dict[str, str | None]:

@@ -1,0 +1,159 @@
+"""`revet render`: the objects that the operator would write for policies and namespaces."""
+
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import yaml
+
+from revet.cli.check import read_policies
+from revet.cli.check_policies import Policies
+from revet.cli.load import Document, InputProblem, Skipped, find_inputs, find_renderers, load
+from revet.cli.report import Problem
+from revet.core.compiled_policy import CompiledPolicy
+from revet.core.model.meta import BREAK_GLASS_LABEL, PAUSED_ANNOTATION, Manifest
+from revet.core.model.mode import Mode
+from revet.core.model.policy import HardeningPolicy
+from revet.core.render.baseline import namespace_manifest, pod_security, rewritten
+from revet.core.render.guard import guards, selector_keys
+from revet.core.render.networkpolicy import network_policies
+from revet.core.render.webhook import SYSTEM_NAMESPACES, Backend, webhook_configurations
+from revet.core.restoration import read_before
+
+_LATER: Final = """\
+# What the operator would write. It fills in, in the cluster: the caBundle of each entry, and
+# ownerReferences. A Fail entry it writes only once every replica of the webhook judges by it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """How Revet is installed: as the operator's flags say, which the chart sets."""
+
+    namespace: str
+    system_namespaces: tuple[str, ...] = ()
+    webhook_url: str = ""
+
+    @property
+    def system(self) -> frozenset[str]:
+        """The namespaces that are outside of every policy that does not name them."""
+        return frozenset((*SYSTEM_NAMESPACES, self.namespace, *self.system_namespaces))
+
+
+@dataclass(slots=True)
+class Rendered:
+    """The objects, what is to be said besides, and what could not be read."""
+
+    manifests: list[Manifest] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+
+
+def render(policies: Sequence[str], namespace_files: Sequence[str], setup: Setup) -> Rendered:
+    """Read policies and namespaces, and return what the operator would write for them."""
+    found = Policies()
+    for text in policies:
+        read_policies(text, found)
+    rendered = Rendered(problems=found.problems)
+    namespaces = list(_read_namespaces(namespace_files, rendered))
+    if rendered.problems:
+        return rendered
+    kept = []
+    for policy in found.models:
+        if policy.metadata.annotations.get(PAUSED_ANNOTATION) == "true":
+            rendered.notes.append(f"policy {policy.metadata.name} is paused: nothing for it")
+        else:
+            kept.append(policy)
+    compiled = [CompiledPolicy.of(policy) for policy in kept]
+    backend = Backend(b"", setup.webhook_url, namespace=setup.namespace)
+    rendered.manifests += webhook_configurations(compiled, backend, setup.system)
+    keys = {key for policy in found.models for key in selector_keys(policy.spec)}
+    rendered.manifests += guards(keys)
+    pairs = list(zip(kept, compiled, strict=True))
+    for namespace in namespaces:
+        rendered.manifests += _render_namespace(namespace, pairs, setup, rendered.notes)
+    return rendered
+
+
+def write(manifests: Iterable[Manifest]) -> str:
+    """Return the objects as YAML, without what only the cluster knows."""
+    texts = (
+        yaml.dump(_without_unknown(each), Dumper=_Dumper, sort_keys=False, width=100)
+        for each in manifests
+    )
+    return "\n".join([_LATER, *(f"---\n{text.rstrip()}" for text in texts)])
+
+
+def _read_namespaces(files: Sequence[str], rendered: Rendered) -> Iterator[Manifest]:
+    for loaded in load(find_inputs(files), find_renderers(), sys.stdin.buffer):
+        match loaded:
+            case Document(value=value) if _is_namespace(value):
+                yield value
+            case Document(source=source, value=value):
+                rendered.notes.append(f"{source.file}: a {value['kind']} is not used")
+            case InputProblem(file, line, message):
+                rendered.problems.append(Problem(file, line, message))
+            case Skipped(file, reason):
+                rendered.notes.append(f"{file}: {reason}")
+
+
+def _is_namespace(value: dict[str, Any]) -> bool:
+    metadata = value.get("metadata")
+    return (
+        (value["apiVersion"], value["kind"]) == ("v1", "Namespace")
+        and isinstance(metadata, dict)
+        and isinstance(metadata.get("name"), str)
+        and all(isinstance(metadata.get(each) or {}, dict) for each in ("labels", "annotations"))
+    )
+
+
+def _render_namespace(
+    namespace: Manifest,
+    policies: Sequence[tuple[HardeningPolicy, CompiledPolicy]],
+    setup: Setup,
+    notes: list[str],
+) -> Iterator[Manifest]:
+    metadata = namespace["metadata"]
+    name, labels = metadata["name"], {**(metadata.get("labels") or {})}
+    labels.setdefault("kubernetes.io/metadata.name", name)
+    selecting: list[tuple[HardeningPolicy, Mode]] = [
+        (policy, ceiling)
+        for policy, compiled in policies
+        if (ceiling := compiled.ceiling(name, labels, setup.system)) is not None
+    ]
+    if not selecting:
+        notes.append(f"Namespace {name}: no policy selects it")
+    if BREAK_GLASS_LABEL in labels:
+        notes.append(f"Namespace {name}: break-glass is open, nothing is written there")
+        return
+    if name not in setup.system:
+        for policy, _ in selecting:
+            yield from network_policies(policy, name)
+    before = read_before(namespace)
+    baseline = pod_security(selecting, labels, before, rewritten(namespace, before))
+    notes += (f"Namespace {name}: policy {each}: {why}" for each, why in baseline.reasons.items())
+    if baseline.labels or baseline.before:
+        yield namespace_manifest(name, metadata.get("uid", ""), baseline)
+
+
+class _Dumper(yaml.SafeDumper):
+    """Writes what stands twice twice."""
+
+    def ignore_aliases(self, data: object) -> bool:  # noqa: ARG002 -- PyYAML's own
+        return True
+
+
+def _without_unknown(value: Any) -> Any:  # noqa: ANN401 -- any JSON value
+    """Leave out what is empty for want of a cluster: uids, owners by them, certificates."""
+    if isinstance(value, list):
+        return [_without_unknown(each) for each in value]
+    if not isinstance(value, dict):
+        return value
+    known = {}
+    for key, each in value.items():
+        if key in {"caBundle", "uid"} and not each:
+            continue
+        if key == "ownerReferences" and not all(owner["uid"] for owner in each):
+            continue
+        known[key] = _without_unknown(each)
+    return known
