@@ -13,18 +13,22 @@ from e2e.pods import generate_questions
 from e2e.repair import make_valid
 from e2e.webhook import Webhook
 from revet.core.checks import ALL
-from tests.support.manifests import Manifest, pod, policy
+from tests.support.manifests import Manifest, container, pod, policy
 
 SEED = 20_261
 WANTED = 600
 _MOST = 3000
+PATHS = ["/tmp", "/run", "/data/cache", "/A-b"]  # noqa: S108 -- in a container
 # All patches, and nothing refused: what the server says is about the patch alone.
 POLICY = policy(
     "patch-only",
     {"patched": "yes"},
     enforcement="Enforce",
     controls=[
-        {"id": check.id, "mode": "Audit"} | ({"patch": True} if check.patchable else {})
+        # Under the same mode drop-all-capabilities would stand in for drop-net-raw.
+        {"id": check.id, "mode": "Warn" if check.id == "drop-net-raw" else "Audit"}
+        | ({"patch": True} if check.patchable else {})
+        | ({"writablePaths": PATHS} if check.id == "read-only-rootfs" else {})
         for check in ALL
     ],
 )
@@ -92,6 +96,31 @@ def test_patched_pods_are_still_valid(api: Api, spaces: tuple[str, str]) -> None
     assert changed == []
     assert taken == WANTED
     assert patched > WANTED / 4
+
+
+def test_the_volumes_of_a_read_only_root_are_taken(api: Api, spaces: tuple[str, str]) -> None:
+    _, here = spaces
+    theirs = [
+        {"name": "revet-run", "configMap": {"name": "c"}},
+        {"name": "data", "persistentVolumeClaim": {"claimName": "data"}},
+    ]
+    app = container(volumeMounts=[{"name": "data", "mountPath": "/data"}])
+    answer = api.create(pod("web", app, container("log"), volumes=theirs), here, dry_run=True)
+    assert answer.is_success, answer.message
+    spec = answer.body["spec"]
+    assert _only_adds(theirs, spec["volumes"][:2])
+    assert spec["hostUsers"] is False
+    mounts = [
+        {each["mountPath"]: each["name"] for each in every["volumeMounts"]}
+        for every in spec["containers"]
+    ]
+    shared = {"/tmp": "revet-tmp", "/run": "revet-run-2"}  # noqa: S108 -- in a container
+    assert mounts[0].items() >= (shared | {"/data": "data"}).items()
+    assert mounts[1].items() >= (shared | {"/data/cache": "revet-data-cache"}).items()
+    assert "/data/cache" not in mounts[0]
+    for every in spec["containers"]:
+        assert every["securityContext"]["readOnlyRootFilesystem"] is True
+        assert every["securityContext"]["capabilities"]["drop"] == ["NET_RAW"]
 
 
 def _only_adds(before: object, after: object) -> bool:
