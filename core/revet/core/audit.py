@@ -1,19 +1,21 @@
-"""What an audit counts: running pods, judged as admission would, folded by workload and bounded."""
+"""What an audit counts: what stands, judged as admission would, folded by workload and bounded."""
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
 from revet.core.check import Json
 from revet.core.compiled_policy import Applied
-from revet.core.decide import Decision, Verdict, decide
+from revet.core.decide import Decision, Verdict, decide, decide_item
 from revet.core.engine import mend, safe_fixes
+from revet.core.item import Item
 from revet.core.model.catalog import CONTROLS
 from revet.core.model.mode import Mode
 from revet.core.model.pod import Pod
 from revet.core.model.policy_status import Counts, TopFinding
+from revet.core.surroundings import UNSEEN, Surroundings
 from revet.core.workload import Subject
 
 _MIRROR: Final = "kubernetes.io/config.mirror"
@@ -26,13 +28,21 @@ _SEVERITY: Final = {control: index for index, control in enumerate(CONTROLS)}
 _Rank = tuple[bool, int, str, str, str]
 
 
-def inspect(subject: Subject, document: bytes, applied: Sequence[Applied]) -> Decision:
-    """Judge a running pod as it is, and tell apart what enforcing would not refuse.
+def inspect(
+    subject: Subject | Item[Any],
+    document: bytes,
+    applied: Sequence[Applied],
+    around: Surroundings = UNSEEN,
+) -> Decision:
+    """Judge what stands as it is, and tell apart what enforcing would not refuse.
 
     A control is spared where the policies' patches, which come only with Enforce, leave nothing of
     it. So is a pod that a node mirrors: refusing it would change nothing there.
     """
-    pod = subject.pod()
+    if isinstance(subject, Item):
+        item = subject.within(around)
+        return decide_item(item, applied, at_most=Mode.ENFORCE, stands=True)
+    pod = subject.pod(around)
     decision = decide(pod, applied, is_pod=subject.is_pod, at_most=Mode.ENFORCE)
     if not decision.verdicts:
         return decision
@@ -48,23 +58,36 @@ def inspect(subject: Subject, document: bytes, applied: Sequence[Applied]) -> De
 
 
 class Tally:
-    """Counts what one policy finds. A workload counts once, whichever of its pods are seen."""
+    """Counts what one policy finds. A workload counts once, whichever of its pods are seen.
+
+    What some control could not judge is counted apart: it has not passed.
+    """
 
     def __init__(self) -> None:
         self._workloads: set[str] = set()
         self._denied: set[str] = set()
         self._broken: set[str] = set()
+        self._unknown: set[str] = set()
         self._top: dict[tuple[str, str, str], tuple[_Rank, TopFinding]] = {}
 
-    def add(self, applied: Applied, subject: Subject, namespace: str, decision: Decision) -> None:
-        """Count an object in a namespace that the policy selects; `decision` is of all policies."""
+    def add(
+        self, applied: Applied, subject: Subject | Item[Any], namespace: str, decision: Decision
+    ) -> None:
+        """Count an object that the policy selects; `decision` is of all policies.
+
+        `namespace` is its own, empty for what is in none.
+        """
         policy = applied.policy
-        if not policy.selects_pod(_labels(subject)):
+        if isinstance(subject, Subject) and not policy.selects_pod(_labels(subject)):
             return
         key, workload = _identify(subject, namespace)
         self._workloads.add(key)
         for verdict in decision.verdicts:
-            if verdict.applied.policy.name == policy.name:
+            if verdict.applied.policy.name != policy.name:
+                continue
+            if verdict.is_unknown:
+                self._unknown.add(key)
+            else:
                 self._broken.add(key)
                 if verdict.would_deny:
                     self._denied.add(key)
@@ -77,6 +100,7 @@ class Tally:
             workloads=len(self._workloads),
             would_be_denied=len(self._denied),
             non_compliant=len(self._broken),
+            not_checked=len(self._unknown),
         )
 
     def top(self) -> tuple[TopFinding, ...]:
@@ -122,7 +146,7 @@ def judge_mended(
     if not any(True for _ in safe_fixes(pod, patching)):
         return None
     parsed: Json = msgspec.json.decode(document)
-    mended = Pod(mend(parsed, subject.prefix, patching)[0], pod.namespace)
+    mended = Pod(mend(parsed, subject.prefix, patching)[0], pod.namespace, pod.around)
     return decide(mended, applied, is_pod=subject.is_pod, at_most=Mode.ENFORCE)
 
 
@@ -145,10 +169,10 @@ def _is_mirror(subject: Subject) -> bool:
     return controller is not None and controller.kind == _NODE and _MIRROR in annotations
 
 
-def _identify(subject: Subject, namespace: str) -> tuple[str, str]:
+def _identify(subject: Subject | Item[Any], namespace: str) -> tuple[str, str]:
     """Return what tells workloads apart, and the workload's kind and name for people."""
     metadata = subject.metadata
-    controller = metadata.controller
+    controller = metadata.controller if isinstance(subject, Subject) else None
     # The pods that a node mirrors share an owner, but are not one workload.
     if controller is not None and controller.uid and controller.kind != _NODE:
         return controller.uid, f"{controller.kind}/{controller.name}"[:_LONGEST_NAME]

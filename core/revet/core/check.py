@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, Final, NamedTuple, Self, TypeAlias
 
 from revet.core.item import Item
 from revet.core.model.mode import Mode
@@ -20,6 +20,13 @@ class Level(Enum):
 
     BASELINE = "baseline"
     RESTRICTED = "restricted"
+
+
+class Outcome(Enum):
+    """What a finding says: the rule is broken, or could not be judged."""
+
+    FAIL = "fail"
+    UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +47,7 @@ class Fix:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A rule that an object breaks: where, what stands there, and what is allowed.
+    """A rule that an object breaks, or that can't be judged: where, what stands there, what may.
 
     `pointer` is a JSON pointer (RFC 6901) to the offending field, present or not, relative to the
     object, or to the template in it. `message` speaks of the field as seen from the container, the
@@ -52,6 +59,16 @@ class Finding:
     message: str
     container: str | None = None
     fix: Fix | None = None
+    outcome: Outcome = Outcome.FAIL
+
+    @classmethod
+    def unknown(cls, control: str, pointer: str, needs: str) -> Self:
+        """Say that a rule could not be judged, for want of another object."""
+        return cls(control, pointer, f"{NOT_CHECKED}{needs}", outcome=Outcome.UNKNOWN)
+
+
+#: What the message of an unknown outcome begins with; what is needed follows.
+NOT_CHECKED: Final = "not checked: needs "
 
 
 CheckPod: TypeAlias = Callable[[Pod], Iterator[Finding]]
@@ -160,6 +177,9 @@ class Check:
         supports: requirements of standards that it supports, as (standard, ids).
         defaulted: whether admission may still mend what a template lacks (a LimitRange, another
             webhook): it then never refuses a template.
+        standing: whether it judges what stands and never a request: a namespace that is just made
+            has nothing in it yet.
+        needs: the kinds of other objects that it asks for.
 
     """
 
@@ -177,6 +197,8 @@ class Check:
     parameters: tuple[Parameter, ...] = ()
     supports: tuple[tuple[str, str], ...] = ()
     defaulted: bool = False
+    standing: bool = False
+    needs: frozenset[str] = frozenset()
 
     def revision(self, version: KubeVersion) -> Revision | AdjustableRevision | None:
         """Return the rule for pods as of `version`, or None where there was none yet."""

@@ -24,7 +24,8 @@ class CompiledPolicy:
         profile: the profile's name, for messages.
         checks: what it runs, in the order of the catalog.
         pod_checks: those of them that judge pods.
-        item_checks: (id, rule) of those that judge other objects, by kind.
+        item_checks: the rules for other objects, by kind.
+        standing_checks: the rules of those controls that judge what stands and never a request.
         modes: the mode of each check, by id.
         template_modes: the same for workloads' templates, under the policy's own ceiling for them.
         selects_pod: whether a pod's labels are selected.
@@ -41,6 +42,7 @@ class CompiledPolicy:
     checks: tuple[ActiveCheck, ...]
     pod_checks: tuple[ActiveCheck, ...]
     item_checks: Mapping[str, tuple[CheckItem, ...]]
+    standing_checks: Mapping[str, tuple[CheckItem, ...]]
     modes: Mapping[str, Mode]
     template_modes: Mapping[str, Mode]
     selects_pod: Callable[[Labels], bool]
@@ -67,7 +69,8 @@ class CompiledPolicy:
             profile=spec.profile,
             checks=checks,
             pod_checks=tuple(check for check in checks if check.run is not None),
-            item_checks=_by_kind(checks),
+            item_checks=_by_kind(each for each in checks if not each.standing),
+            standing_checks=_by_kind(each for each in checks if each.standing),
             modes={check.id: check.mode for check in checks},
             template_modes={
                 check.id: min(check.mode, Mode.WARN if check.defaulted else spec.templates)
@@ -81,6 +84,23 @@ class CompiledPolicy:
             named=named_namespaces(spec.namespace_selector),
             is_for_all=is_for_all(spec.namespace_selector),
         )
+
+    @property
+    def needs(self) -> frozenset[str]:
+        """The kinds of other objects that its controls ask for at admission."""
+        return _needs(check for check in self.checks if not check.standing)
+
+    @property
+    def refusing_needs(self) -> frozenset[str]:
+        """Those of them without which a control in Enforce would refuse as unknown."""
+        return _needs(
+            check for check in self.checks if not check.standing and check.mode is Mode.ENFORCE
+        )
+
+    @property
+    def all_needs(self) -> frozenset[str]:
+        """The kinds of other objects that any of its controls asks for."""
+        return _needs(self.checks)
 
     def ceiling(self, namespace: str, labels: Labels, system: frozenset[str]) -> Mode | None:
         """Return the ceiling in a namespace, or None where the policy does not select it.
@@ -107,6 +127,10 @@ def changes(spec: HardeningPolicySpec) -> dict[str, Change]:
         settings = replace(known.settings, registries=spec.images.registries)
         changed["image-registry"] = known._replace(settings=settings)
     return changed
+
+
+def _needs(checks: Iterable[ActiveCheck]) -> frozenset[str]:
+    return frozenset(kind for check in checks for kind in check.needs)
 
 
 def _by_kind(checks: Iterable[ActiveCheck]) -> dict[str, tuple[CheckItem, ...]]:

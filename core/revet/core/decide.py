@@ -1,10 +1,10 @@
 """From findings to an answer: what each finding leads to, given the policy's modes and ceilings."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from revet.core.check import Finding
+from revet.core.check import Finding, Outcome
 from revet.core.compiled_policy import Applied
 from revet.core.engine import evaluate
 from revet.core.item import Item
@@ -25,9 +25,16 @@ class Verdict:
     spared: bool = False
 
     @property
+    def is_unknown(self) -> bool:
+        """Whether the control could not judge, for want of another object: no pass, no finding."""
+        return self.finding.outcome is Outcome.UNKNOWN
+
+    @property
     def would_deny(self) -> bool:
         """Whether it would refuse the object if the policy's enforcement were Enforce."""
-        return not self.spared and self.applied.policy.modes[self.finding.control] is Mode.ENFORCE
+        if self.is_unknown or self.spared:
+            return False
+        return self.applied.policy.modes[self.finding.control] is Mode.ENFORCE
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,22 +66,42 @@ def decide(pod: Pod, applied: Iterable[Applied], *, is_pod: bool, at_most: Mode)
         findings = evaluate(pod, policy.pod_checks)
         if findings:
             modes = policy.modes if is_pod else policy.template_modes
-            verdicts += _verdicts(each, findings, modes, min(each.ceiling, at_most))
+            ceiling = min(each.ceiling, at_most)
+            verdicts += _verdicts(each, findings, modes, ceiling, is_pod=is_pod)
     return Decision(tuple(verdicts))
 
 
-def decide_item(item: Item[Any], applied: Iterable[Applied], *, at_most: Mode) -> Decision:
-    """Judge an object that holds no pod by every policy that applies, whatever its podSelector."""
+def decide_item(
+    item: Item[Any], applied: Iterable[Applied], *, at_most: Mode, stands: bool = False
+) -> Decision:
+    """Judge an object that holds no pod by every policy that applies, whatever its podSelector.
+
+    `stands`: it is not asked for but there; the controls that judge no request speak as well.
+    """
     verdicts: list[Verdict] = []
     for each in applied:
-        rules = each.policy.item_checks.get(item.kind, ())
-        findings = [finding for rule in rules for finding in rule(item)]
-        verdicts += _verdicts(each, findings, each.policy.modes, min(each.ceiling, at_most))
+        policy, ceiling = each.policy, min(each.ceiling, at_most)
+        findings = [found for rule in policy.item_checks.get(item.kind, ()) for found in rule(item)]
+        verdicts += _verdicts(each, findings, policy.modes, ceiling)
+        if stands:
+            rules = policy.standing_checks.get(item.kind, ())
+            findings = [found for rule in rules for found in rule(item)]
+            late = _verdicts(each, findings, policy.modes, ceiling)
+            verdicts += (replace(verdict, spared=True) for verdict in late)
     return Decision(tuple(verdicts))
 
 
 def _verdicts(
-    applied: Applied, findings: Iterable[Finding], modes: Mapping[str, Mode], ceiling: Mode
+    applied: Applied,
+    findings: Iterable[Finding],
+    modes: Mapping[str, Mode],
+    ceiling: Mode,
+    *,
+    is_pod: bool = True,
 ) -> Iterator[Verdict]:
     for finding in findings:
-        yield Verdict(applied, finding, min(modes[finding.control], ceiling))
+        mode = min(modes[finding.control], ceiling)
+        if finding.outcome is Outcome.UNKNOWN and not is_pod:
+            # What it needs may well come before the first pod does.
+            mode = min(mode, Mode.WARN)
+        yield Verdict(applied, finding, mode)

@@ -4,7 +4,7 @@ Pure and blind to who asks: webhook, command line and audit judge by the same fu
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, NamedTuple
 
 import msgspec
@@ -38,6 +38,8 @@ class ActiveCheck:
         overrides: ids of the checks that it covers.
         items: the rules for other objects, by kind.
         defaulted: whether it never refuses a template, since admission may still mend it.
+        standing: whether it judges what stands, and never a request.
+        needs: the kinds of other objects that it asks for.
 
     """
 
@@ -48,6 +50,8 @@ class ActiveCheck:
     overrides: tuple[str, ...] = ()
     items: tuple[tuple[str, CheckItem], ...] = ()
     defaulted: bool = False
+    standing: bool = False
+    needs: frozenset[str] = frozenset()
 
 
 class Change(NamedTuple):
@@ -85,7 +89,7 @@ def select_profile(
                 version,
                 mode if change.mode is None else change.mode,
                 patch=patch if change.patch is None else change.patch,
-                settings=change.settings,
+                settings=replace(change.settings, profile=profile),
             )
         )
     return without_overridden(check for check in active if check is not None)
@@ -110,6 +114,8 @@ def _activate(
         check.overrides,
         tuple((kind, rule.bind(settings)) for rule in check.items for kind in rule.kinds),
         check.defaulted,
+        check.standing,
+        check.needs,
     )
 
 

@@ -106,7 +106,7 @@ def scopes(spec: HardeningPolicySpec) -> Iterator[tuple[LabelSelector, Mode]]:
 
 def entries(spec: HardeningPolicySpec, checks: Iterable[ActiveCheck]) -> list[Entry]:
     """Return the entries that a policy with these checks needs, Fail ones first."""
-    active = list(checks)
+    active = [check for check in checks if not check.standing]
     judged = _judged_kinds(active)
     refused = _refused_kinds(spec, active)
     patches = any(check.patch for check in active)

@@ -1,30 +1,40 @@
 """An object that holds no pod, as the checks read it: Services, Ingresses, roles, bindings, ..."""
 
-from dataclasses import dataclass
-from typing import Final, Generic, TypeVar
+from dataclasses import dataclass, field, replace
+from typing import Final, Generic, Self, TypeVar
 
 import msgspec
 
 from revet.core.errors import ManifestError
+from revet.core.model.namespace import LimitRange, Namespace, ResourceQuota
 from revet.core.model.network_policy import NetworkPolicy
 from revet.core.model.pod import ObjectMeta
-from revet.core.model.rbac import Binding, Role, Secret
+from revet.core.model.rbac import Binding, Role, Secret, ServiceAccount
 from revet.core.model.service import Gateway, Ingress, Service
 from revet.core.model.wire import Wire
+from revet.core.surroundings import UNSEEN, Surroundings
 
 Body_co = TypeVar("Body_co", covariant=True)
 
 
 @dataclass(frozen=True, slots=True)
 class Item(Generic[Body_co]):
-    """An object: `body` is what the checks see of it beside kind and metadata."""
+    """An object: `body` is what the checks see of it beside kind and metadata.
+
+    `around` is what was seen beside it, which is no part of the object.
+    """
 
     kind: str
     metadata: ObjectMeta
     body: Body_co
+    around: Surroundings = field(default=UNSEEN, compare=False)
 
     #: As of a Subject: nothing stands before the pointers of its findings.
     prefix = ""
+
+    def within(self, around: Surroundings) -> Self:
+        """Return it with what was seen beside it."""
+        return replace(self, around=around)
 
 
 class _Holder(Wire, frozen=True, gc=False):
@@ -34,6 +44,7 @@ class _Holder(Wire, frozen=True, gc=False):
 _NO_METADATA: Final = ObjectMeta()
 _RBAC: Final = "rbac.authorization.k8s.io"
 _BODIES: Final[dict[tuple[str, str], type[Wire]]] = {
+    ("", "Namespace"): Namespace,
     ("", "Service"): Service,
     ("", "Secret"): Secret,
     ("gateway.networking.k8s.io", "Gateway"): Gateway,
@@ -44,13 +55,19 @@ _BODIES: Final[dict[tuple[str, str], type[Wire]]] = {
     (_RBAC, "ClusterRole"): Role,
     (_RBAC, "ClusterRoleBinding"): Binding,
 }
+#: What is read only because others are judged by it.
+_BESIDE: Final[dict[tuple[str, str], type[Wire]]] = {
+    ("", "LimitRange"): LimitRange,
+    ("", "ResourceQuota"): ResourceQuota,
+    ("", "ServiceAccount"): ServiceAccount,
+}
 _holder = msgspec.json.Decoder(_Holder)
-_decoders = {place: msgspec.json.Decoder(body) for place, body in _BODIES.items()}
+_decoders = {place: msgspec.json.Decoder(body) for place, body in (_BODIES | _BESIDE).items()}
 
 
 def is_item(group: str, kind: str) -> bool:
     """Return whether objects of this kind are judged, and hold no pod."""
-    return (group, kind) in _decoders
+    return (group, kind) in _BODIES
 
 
 def read_item(group: str, kind: str, data: bytes | msgspec.Raw) -> Item[Wire]:
@@ -62,7 +79,7 @@ def read_item(group: str, kind: str, data: bytes | msgspec.Raw) -> Item[Wire]:
     """
     decoder = _decoders.get((group, kind))
     if decoder is None:
-        raise ManifestError(f"{group or 'core'}/{kind} is judged by no control")
+        raise ManifestError(f"{group or 'core'}/{kind} is read by no control")
     try:
         metadata = _holder.decode(data).metadata
         body = decoder.decode(data)

@@ -31,6 +31,11 @@ class Kind:
     holds_pod: bool = False
     condition: str = ""
 
+    @property
+    def path(self) -> str:
+        """The API's path of all objects of the kind."""
+        return f"/apis/{self.group}/v1/{self.plural}" if self.group else f"/api/v1/{self.plural}"
+
 
 POD: Final = "Pod"
 TOKEN_SECRET: Final = "kubernetes.io/service-account-token"  # noqa: S105 -- a type's name
@@ -40,6 +45,9 @@ _SPEC: Final = ("?spec",)
 _SPEC_OR_NOTES: Final = ("?spec", "metadata.?annotations")
 _RULES: Final = ("?rules", "metadata.?labels")
 _SUBJECTS: Final = ("?subjects",)
+#: On a Namespace: the level that the in-tree plugin enforces.
+POD_SECURITY: Final = "pod-security.kubernetes.io/enforce"
+_HAS_LEVEL: Final = f"'{POD_SECURITY}' in object.metadata.?labels.orValue({{}})"
 _IS_TOKEN: Final = f"object.?type.orValue('') == '{TOKEN_SECRET}'"
 
 KINDS: Final[tuple[Kind, ...]] = (
@@ -52,6 +60,8 @@ KINDS: Final[tuple[Kind, ...]] = (
     Kind("apps", "StatefulSet", "statefulsets", holds_pod=True),
     Kind("batch", "CronJob", "cronjobs", holds_pod=True),
     Kind("batch", "Job", "jobs", holds_pod=True),
+    # Without a level it may still get one, from the operator or from people: the audit looks then.
+    Kind("", "Namespace", "namespaces", is_namespaced=False, condition=_HAS_LEVEL),
     Kind("", "Service", "services", _SPEC_OR_NOTES),
     # Its type never changes, and other Secrets are none of our business.
     Kind("", "Secret", "secrets", condition=_IS_TOKEN),
@@ -62,6 +72,13 @@ KINDS: Final[tuple[Kind, ...]] = (
     Kind(_RBAC, "RoleBinding", "rolebindings", _SUBJECTS),
     Kind(_RBAC, "ClusterRole", "clusterroles", _RULES, is_namespaced=False),
     Kind(_RBAC, "ClusterRoleBinding", "clusterrolebindings", _SUBJECTS, is_namespaced=False),
+)
+
+#: What is read only because others are judged by it.
+BESIDE: Final[tuple[Kind, ...]] = (
+    Kind("", "LimitRange", "limitranges"),
+    Kind("", "ResourceQuota", "resourcequotas"),
+    Kind("", "ServiceAccount", "serviceaccounts"),
 )
 
 BY_NAME: Final[dict[str, Kind]] = {kind.name: kind for kind in KINDS}

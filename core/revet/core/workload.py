@@ -11,6 +11,7 @@ import msgspec
 
 from revet.core.errors import ManifestError
 from revet.core.model.pod import ObjectMeta, Pod, PodTemplateSpec
+from revet.core.surroundings import UNSEEN, Surroundings
 
 
 class _TemplateHolder(msgspec.Struct, frozen=True, gc=False):
@@ -58,9 +59,9 @@ class Subject:
         """Whether the object is a Pod itself, not a template for some."""
         return not self.prefix
 
-    def pod(self) -> Pod:
-        """Lay the pod out for the checks."""
-        return Pod(self.template, self.metadata.namespace or "")
+    def pod(self, around: Surroundings = UNSEEN) -> Pod:
+        """Lay the pod out for the checks, with what was seen beside it."""
+        return Pod(self.template, self.metadata.namespace or "", around)
 
 
 #: More than any pod that runs has; a node's limits are far below.

@@ -1,12 +1,14 @@
 """rbac-cluster-admin: nobody is bound to cluster-admin but by Kubernetes, and no role is its copy.
 
-Fields: roleRef of RoleBindings and ClusterRoleBindings, rules[*] of Roles and ClusterRoles
+Fields: roleRef of RoleBindings and ClusterRoleBindings, with the rules of that role; rules[*] of
+Roles and ClusterRoles
 """
 
 from collections.abc import Iterator
 from typing import Final
 
 from revet.core.bootstrap_rbac import is_bootstrap_subject
+from revet.core.bootstrap_rbac import place as title
 from revet.core.check import (
     Check,
     Default,
@@ -18,32 +20,73 @@ from revet.core.check import (
     Profiles,
 )
 from revet.core.item import Item
-from revet.core.model.rbac import Binding, Role
+from revet.core.model.rbac import Binding, PolicyRule, Role
 from revet.core.model.settings import Settings
 from revet.core.permissions import ALL, BINDINGS, ROLES, is_allowed, judged_rules
 
 _ROLE: Final = "cluster-admin"
+#: Kubernetes' own that people bind; whoever does not see the cluster knows what is in them.
+_KUBERNETES: Final = frozenset(
+    {
+        "ClusterRole admin",
+        "ClusterRole edit",
+        "ClusterRole view",
+        "ClusterRole system:auth-delegator",
+        "Role kube-system/extension-apiserver-authentication-reader",
+    }
+)
 
 
 def _on_bindings(item: Item[Binding], settings: Settings) -> Iterator[Finding]:
-    role = item.body.role_ref
-    if role.name != _ROLE or role.kind != "ClusterRole" or is_allowed(item, settings):
+    subjects = item.body.subjects or ()
+    if not subjects or is_allowed(item, settings):
         return
-    for index, subject in enumerate(item.body.subjects or ()):
-        if not is_bootstrap_subject(item, subject):
+    role = item.body.role_ref
+    right = _right(item)
+    if right is None:
+        needs = title(role.kind, _home(item), role.name)
+        yield Finding.unknown("rbac-cluster-admin", "/roleRef/name", needs)
+        return
+    for index, subject in enumerate(subjects):
+        if right and not is_bootstrap_subject(item, subject):
             yield Finding(
                 "rbac-cluster-admin",
                 f"/subjects/{index}",
-                f"{subject.kind} {subject.name} gets {_ROLE}, must get a role of its own",
+                f"{subject.kind} {subject.name} gets {right}, must get a role of its own",
                 None,
                 Fix("bind a role with the rights that are used"),
             )
 
 
+def _right(item: Item[Binding]) -> str | None:
+    """Return the role that a binding gives, if it allows everything; None: not known."""
+    role = item.body.role_ref
+    is_cluster_role = role.kind == "ClusterRole"
+    if is_cluster_role and role.name == _ROLE:
+        return _ROLE
+    seen = item.around.role(role.kind, item.metadata.namespace or "", role.name)
+    for body in seen.items:
+        if any(_allows_all(rule) for rule in body.rules or ()):
+            return f"{role.kind} {role.name}, which allows everything,"
+    # A role that is not there gives nothing; the one that may come is judged itself.
+    if seen.items or seen.is_all or title(role.kind, _home(item), role.name) in _KUBERNETES:
+        return ""
+    return None
+
+
+def _home(item: Item[Binding]) -> str:
+    """Return the namespace of the role; empty for a ClusterRole."""
+    return "" if item.body.role_ref.kind == "ClusterRole" else item.metadata.namespace or ""
+
+
+def _allows_all(rule: PolicyRule) -> bool:
+    parts = (rule.verbs, rule.api_groups, rule.resources)
+    return all(ALL in (part or ()) for part in parts) and not rule.resource_names
+
+
 def _on_roles(item: Item[Role], settings: Settings) -> Iterator[Finding]:
     for index, rule in judged_rules(item, settings):
-        parts = (rule.verbs, rule.api_groups, rule.resources)
-        if all(ALL in (part or ()) for part in parts) and not rule.resource_names:
+        if _allows_all(rule):
             yield Finding(
                 "rbac-cluster-admin",
                 f"/rules/{index}",
@@ -59,13 +102,15 @@ CHECK = Check(
     tier=1,
     items=(ItemRule(BINDINGS, _on_bindings), ItemRule(ROLES, _on_roles)),
     profiles=Profiles(Default.AUDIT, Default.WARN, Default.ENFORCE),
+    needs=frozenset({"Role", "ClusterRole"}),
     parameters=(
         Parameter("allow", "Bindings and roles that are not judged, as NAME or NAMESPACE/NAME."),
     ),
     explanation=Explanation(
-        what="No RoleBinding or ClusterRoleBinding gives cluster-admin to anybody; the binding "
-        "that Kubernetes makes for system:masters is exempt by its content. No other role has a "
-        "rule with * for verbs, API groups and resources.",
+        what="No RoleBinding or ClusterRoleBinding gives anybody cluster-admin, or another "
+        "role that allows everything; the binding that Kubernetes makes for system:masters is "
+        "exempt by its content. No other role has a rule with * for verbs, API groups and "
+        "resources.",
         why="cluster-admin is everything, everywhere, now and later. What one tool or one person "
         "needs is never that.",
         fix="""\

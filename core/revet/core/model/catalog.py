@@ -28,6 +28,7 @@ CONTROLS: tuple[str, ...] = (
     # Pods, beyond the standards
     "read-only-rootfs",
     "host-users-userns",
+    "automount-sa-token",
     "dedicated-sa",
     "memory-limits",
     "resource-requests",
@@ -49,8 +50,14 @@ CONTROLS: tuple[str, ...] = (
     "image-no-latest",
     "image-digest",
     # Namespaces and the network
+    "psa-labels",
+    "netpol-default-deny-ingress",
+    "netpol-default-deny-egress",
+    "netpol-pod-coverage",
     "netpol-too-wide",
     "netpol-metadata",
+    "limit-range",
+    "resource-quota",
     "default-namespace",
     # Exposure
     "service-external-ips",
@@ -102,6 +109,7 @@ ALLOWED: dict[str, str] = {
     "drop-all-capabilities": r"[A-Z][A-Z0-9_]*",
     "host-path-scope": r"/[^:]*",
     "sandbox-runtime": _LABEL,
+    "psa-labels": "privileged|baseline|restricted",
     "service-node-port": _OBJECT,
     "service-load-balancer": _OBJECT,
     "database-exposure": _OBJECT,

@@ -3,6 +3,8 @@
 https://kubernetes.io/docs/reference/kubernetes-api/policy-resources/network-policy-v1/
 """
 
+from collections.abc import Mapping
+
 import msgspec
 
 from revet.core.model.wire import Wire
@@ -15,12 +17,38 @@ class Expression(Wire, frozen=True, gc=False):
     operator: str = ""
     values: tuple[str, ...] | None = None
 
+    def matches(self, labels: Mapping[str, str]) -> bool:
+        """Return whether labels meet it; an operator that there is not is never met."""
+        value, values = labels.get(self.key), self.values or ()
+        match self.operator:
+            case "In":
+                return value is not None and value in values
+            case "NotIn":
+                return value is None or value not in values
+            case "Exists":
+                return value is not None
+            case "DoesNotExist":
+                return value is None
+            case _:
+                return False
+
 
 class Selector(Wire, frozen=True, gc=False):
     """A label selector; empty: everything."""
 
     match_labels: dict[str, str] | None = None
     match_expressions: tuple[Expression, ...] | None = None
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether it selects everything, by saying nothing."""
+        return not self.match_labels and not self.match_expressions
+
+    def matches(self, labels: Mapping[str, str]) -> bool:
+        """Return whether labels are selected."""
+        return (self.match_labels or {}).items() <= labels.items() and all(
+            each.matches(labels) for each in self.match_expressions or ()
+        )
 
 
 class IPBlock(Wire, frozen=True, gc=False):
@@ -67,6 +95,11 @@ class NetworkPolicySpec(Wire, frozen=True, gc=False):
     policy_types: tuple[str, ...] | None = None
     ingress: tuple[IngressRule, ...] | None = None
     egress: tuple[EgressRule, ...] | None = None
+
+    @property
+    def directions(self) -> tuple[str, ...]:
+        """The directions in which it isolates; the API server fills in what is left out."""
+        return self.policy_types or (("Ingress", "Egress") if self.egress else ("Ingress",))
 
     @property
     def ingress_in_force(self) -> tuple[IngressRule, ...]:

@@ -16,11 +16,13 @@ class Counts(Model, extra="ignore"):
     namespaces: Count = 0
     """The namespaces that are selected."""
     workloads: Count = 0
-    """The workloads that were audited."""
+    """The workloads that were audited, and the other objects that its controls judge."""
     would_be_denied: Count = 0
-    """The workloads that would be denied if the policy's enforcement were Enforce."""
+    """Those of them that would be denied if the policy's enforcement were Enforce."""
     non_compliant: Count = 0
-    """The workloads with at least one finding."""
+    """Those of them with at least one finding."""
+    not_checked: Count = 0
+    """Those of them that some control could not judge, for want of another object."""
 
 
 class TopFinding(Model, extra="ignore"):
@@ -28,10 +30,10 @@ class TopFinding(Model, extra="ignore"):
 
     control: Name
     """The control's id."""
-    namespace: Text
-    """The workload's namespace."""
+    namespace: Annotated[str, Field(max_length=253)] = ""
+    """The workload's namespace; empty for what is in none."""
     workload: Text
-    """The workload, as Kind/name."""
+    """The workload, or another object, as Kind/name."""
     message: Annotated[str, Field(max_length=1024)]
     """What was found, and what is allowed."""
 

@@ -1,4 +1,4 @@
-"""Roles and bindings as the checks read them (rbac.authorization.k8s.io/v1), and token Secrets.
+"""Roles, bindings, ServiceAccounts and token Secrets as the checks read them.
 
 https://kubernetes.io/docs/reference/access-authn-authz/rbac/
 """
@@ -44,6 +44,12 @@ class Binding(Wire, frozen=True, gc=False):
 
     role_ref: RoleRef = RoleRef()
     subjects: tuple[Subject, ...] | None = None
+
+
+class ServiceAccount(Wire, frozen=True, gc=False):
+    """A ServiceAccount; null counts as true."""
+
+    automount_service_account_token: bool | None = None
 
 
 class Secret(Wire, frozen=True, gc=False):

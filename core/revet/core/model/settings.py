@@ -15,6 +15,7 @@ class Settings:
         min_user_id: the least user id; None: the control's own.
         ports: port numbers that count besides those that always do.
         registries: where images may come from: prefixes that end in a slash; empty: anywhere.
+        profile: the name of the policy's.
 
     """
 
@@ -24,6 +25,7 @@ class Settings:
     min_user_id: int | None = None
     ports: frozenset[int] = frozenset()
     registries: tuple[str, ...] = ()
+    profile: str = "restricted"
 
 
 DEFAULT_SETTINGS: Final = Settings()
