@@ -50,7 +50,6 @@ from typing import Final
 '''
 
 Object = dict[str, Any]
-Table = dict[str, set[str]]
 
 
 def _objects(folder: Path) -> Iterator[Object]:
@@ -65,42 +64,40 @@ def _name(found: Object) -> str:
     return place(found["kind"], metadata.get("namespace", ""), metadata["name"])
 
 
-def _collect(folder: Path, rules: Table, subjects: Table) -> None:
-    roles = {}
+def _collect(folder: Path) -> tuple[set[str], set[str]]:
+    """Return the digests of all rules and of all subjects."""
+    rules: dict[str, list[PolicyRule]] = {}
+    subjects: set[str] = set()
     for found in _objects(folder):
-        data = json.dumps(found).encode()
         if found["kind"].endswith("Binding"):
-            binding = msgspec.json.decode(data, type=Binding)
-            own = {digest_subject(binding, each) for each in binding.subjects or ()}
-            subjects.setdefault(_name(found), set()).update(own)
+            binding = msgspec.json.decode(json.dumps(found), type=Binding)
+            each = (digest_subject(_name(found), binding, one) for one in binding.subjects or ())
+            subjects.update(each)
         else:
-            listed = json.dumps(found.get("rules") or []).encode()
-            decoded = msgspec.json.decode(listed, type=list[PolicyRule])
-            roles[_name(found)] = {digest_rule(each) for each in decoded}
+            listed = json.dumps(found.get("rules") or [])
+            rules[_name(found)] = msgspec.json.decode(listed, type=list[PolicyRule])
     for name, parts in _AGGREGATED.items():
         for part in parts:
-            roles[f"ClusterRole {name}"] |= roles[f"ClusterRole system:aggregate-to-{part}"]
-    for name, own in roles.items():
-        rules.setdefault(name, set()).update(own)
+            rules[f"ClusterRole {name}"] += rules[f"ClusterRole system:aggregate-to-{part}"]
+    return {digest_rule(name, rule) for name in rules for rule in rules[name]}, subjects
 
 
-def _write(name: str, table: Table) -> str:
-    lines = [f"{name}: Final[dict[str, str]] = {{"]
-    for key, digests in sorted(table.items()):
-        if digests:
-            rows = wrap(" ".join(sorted(digests)), 96)
-            lines += [f'    "{key}": """', *rows, '""",']
-    return "\n".join([*lines, "}", ""])
+def _write(name: str, digests: set[str]) -> str:
+    rows = wrap(" ".join(sorted(digests)), 96)
+    noqa = "  # noqa: SIM905 -- one a line would be many"
+    return "\n".join([f'{name}: Final = frozenset(\n    """', *rows, f'""".split(){noqa}\n)', ""])
 
 
 def main(folders: list[str]) -> None:
     """Write the tables."""
-    rules: Table = {}
-    subjects: Table = {}
+    rules: set[str] = set()
+    subjects: set[str] = set()
     versions = []
     for each in folders:
         path = Path(each)
-        _collect(path, rules, subjects)
+        of_rules, of_subjects = _collect(path)
+        rules |= of_rules
+        subjects |= of_subjects
         versions += [part for part in path.parts if part.startswith("kubernetes@")]
     told = ", ".join(version.removeprefix("kubernetes@") for version in versions)
     head = _HEAD.format(versions=told)

@@ -17,24 +17,24 @@ _encoder: Final = msgspec.json.Encoder(order="deterministic")
 def is_bootstrap_rule(item: Item[Role], rule: PolicyRule) -> bool:
     """Return whether Kubernetes' own role of that name has the rule."""
     metadata = item.metadata
-    own = RULES.get(place(item.kind, metadata.namespace or "", metadata.name or ""), "")
-    return bool(own) and digest_rule(rule) in own.split()
+    where = place(item.kind, metadata.namespace or "", metadata.name or "")
+    return digest_rule(where, rule) in RULES
 
 
 def is_bootstrap_subject(item: Item[Binding], subject: Subject) -> bool:
     """Return whether Kubernetes' own binding of that name gives that role to the subject."""
     metadata = item.metadata
-    own = SUBJECTS.get(place(item.kind, metadata.namespace or "", metadata.name or ""), "")
-    return bool(own) and digest_subject(item.body, subject) in own.split()
+    where = place(item.kind, metadata.namespace or "", metadata.name or "")
+    return digest_subject(where, item.body, subject) in SUBJECTS
 
 
 def place(kind: str, namespace: str, name: str) -> str:
-    """Return how the tables name an object."""
+    """Return how the digests name an object."""
     return f"{kind} {namespace}/{name}" if namespace else f"{kind} {name}"
 
 
-def digest_rule(rule: PolicyRule) -> str:
-    """Return a digest that two rules share if they allow the same, in whatever order."""
+def digest_rule(where: str, rule: PolicyRule) -> str:
+    """Return a digest that two rules of a role share if they allow the same, in whatever order."""
     parts = (
         rule.verbs,
         rule.api_groups,
@@ -42,13 +42,14 @@ def digest_rule(rule: PolicyRule) -> str:
         rule.resource_names,
         rule.non_resource_urls,
     )
-    return _digest([sorted(part or ()) for part in parts])
+    return _digest([where, *(sorted(part or ()) for part in parts)])
 
 
-def digest_subject(binding: Binding, subject: Subject) -> str:
+def digest_subject(where: str, binding: Binding, subject: Subject) -> str:
     """Return a digest of a subject and the role that the binding gives it."""
     role = binding.role_ref
-    return _digest([role.kind, role.name, subject.kind, subject.namespace or "", subject.name])
+    whom = (subject.kind, subject.namespace or "", subject.name)
+    return _digest([where, role.kind, role.name, *whom])
 
 
 def _digest(value: object) -> str:

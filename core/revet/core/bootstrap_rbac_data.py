@@ -6,479 +6,135 @@ v1.30.14, v1.31.14, v1.32.13, v1.33.9, v1.34.5, v1.35.2, v1.36.3.
 
 from typing import Final
 
-RULES: Final[dict[str, str]] = {
-    "ClusterRole admin": """
-0ed9357f9167f2e10da7 1129b6c62905036e7767 12b28a66b1a7c9663de5 1321456241ca98b95e85
-1d122b56e59b401f747b 2534819e72a2333fe71b 28093b2b30aa53735556 287adee58b20ed7d1af9
-2d1015bb4058b24ed4be 2fcf288111f51cf42efc 32f1a50897d0727ccc3b 372744006c8061d29176
-38e21eb2138e7cb4e53b 3b3a9b620ed56a668f34 4b8319d47d4d7858bda5 50a7f498c911bbeefc06
-925bffcd8727b0754a67 9b7a42e99f2ff18f090f ac109b959152928e052a ad98e5ebf82109413866
-b0756e0a7cf6c8e9807f b5e1438bee23b1673498 baa339f9fd6117a8df9c c7880ebc9e693386fe75
-ccc65dcdf09fb684f270 d3f6afc423fba3324bd5 da55b3a498bb0a6ac824 e18a33ad39e2805e75aa
-f630b33b4c224bd0c4ab fc3e6e2b8e0cb593742e fe5fad6cd291cb9f9c06
-""",
-    "ClusterRole cluster-admin": """
-284f3e412c17fe06d61e 4b2d27c9e60ac3cc0397
-""",
-    "ClusterRole edit": """
-0ed9357f9167f2e10da7 1129b6c62905036e7767 12b28a66b1a7c9663de5 1321456241ca98b95e85
-1d122b56e59b401f747b 2534819e72a2333fe71b 28093b2b30aa53735556 287adee58b20ed7d1af9
-2d1015bb4058b24ed4be 2fcf288111f51cf42efc 32f1a50897d0727ccc3b 372744006c8061d29176
-3b3a9b620ed56a668f34 4b8319d47d4d7858bda5 50a7f498c911bbeefc06 925bffcd8727b0754a67
-9b7a42e99f2ff18f090f ac109b959152928e052a ad98e5ebf82109413866 b0756e0a7cf6c8e9807f
-b5e1438bee23b1673498 baa339f9fd6117a8df9c c7880ebc9e693386fe75 ccc65dcdf09fb684f270
-d3f6afc423fba3324bd5 da55b3a498bb0a6ac824 e18a33ad39e2805e75aa f630b33b4c224bd0c4ab
-fc3e6e2b8e0cb593742e
-""",
-    "ClusterRole system:aggregate-to-admin": """
-38e21eb2138e7cb4e53b fe5fad6cd291cb9f9c06
-""",
-    "ClusterRole system:aggregate-to-edit": """
-0ed9357f9167f2e10da7 12b28a66b1a7c9663de5 2534819e72a2333fe71b 28093b2b30aa53735556
-372744006c8061d29176 3b3a9b620ed56a668f34 4b8319d47d4d7858bda5 50a7f498c911bbeefc06
-ac109b959152928e052a b5e1438bee23b1673498 c7880ebc9e693386fe75 d3f6afc423fba3324bd5
-da55b3a498bb0a6ac824 e18a33ad39e2805e75aa f630b33b4c224bd0c4ab fc3e6e2b8e0cb593742e
-""",
-    "ClusterRole system:aggregate-to-view": """
-1129b6c62905036e7767 1321456241ca98b95e85 1d122b56e59b401f747b 287adee58b20ed7d1af9
-2d1015bb4058b24ed4be 2fcf288111f51cf42efc 32f1a50897d0727ccc3b 925bffcd8727b0754a67
-9b7a42e99f2ff18f090f ad98e5ebf82109413866 b0756e0a7cf6c8e9807f baa339f9fd6117a8df9c
-ccc65dcdf09fb684f270
-""",
-    "ClusterRole system:auth-delegator": """
-7555a33a046c5100847d b50f6cd8bfe93cbd49fd
-""",
-    "ClusterRole system:basic-user": """
-02721270918afb5d604f c934da5589111f1b7335
-""",
-    "ClusterRole system:certificates.k8s.io:certificatesigningrequests:nodeclient": """
-c98689861f93a4005d7d
-""",
-    "ClusterRole system:certificates.k8s.io:certificatesigningrequests:selfnodeclient": """
-d7bdcccd8979d367b133
-""",
-    "ClusterRole system:certificates.k8s.io:kube-apiserver-client-approver": """
-490da112df7f0c3b99f3
-""",
-    "ClusterRole system:certificates.k8s.io:kube-apiserver-client-kubelet-approver": """
-a837497c6adcbc46bb56
-""",
-    "ClusterRole system:certificates.k8s.io:kubelet-serving-approver": """
-5979ba7c1fb1efeb586d
-""",
-    "ClusterRole system:certificates.k8s.io:legacy-unknown-approver": """
-e7fb75013b7a737bda43
-""",
-    "ClusterRole system:cluster-trust-bundle-discovery": """
-8d05aa2a7f5ef8326a87
-""",
-    "ClusterRole system:controller:attachdetach-controller": """
-35f0b5ec45c42819a6c4 4986e1eb2f2cd80d1ea4 6353f7b3ccbb311cc5f2 68e873d53fe51abefc05
-6b7c21f690b64172da50 7f345bf9c9dd7b664d13 b38087b0de0562ca8e95 c8cb844e490743f41eaf
-""",
-    "ClusterRole system:controller:certificate-controller": """
-47ada858364180c044ed 7555a33a046c5100847d 8a288e0ef7e225a08fd5 a837497c6adcbc46bb56
-b38087b0de0562ca8e95 c8e4dfaaafef62f941f7
-""",
-    "ClusterRole system:controller:clusterrole-aggregation-controller": """
-23f81a1a44ad0d59f491
-""",
-    "ClusterRole system:controller:cronjob-controller": """
-77230f20140902a30d85 a367f73fc570e72079db b21dfd8f6bc709b5cd80 b38087b0de0562ca8e95
-b3e1aedd1f63f8d58fb8 d1ca3410494b616e6edb d2dfd36924d74679f488
-""",
-    "ClusterRole system:controller:daemon-set-controller": """
-16b19a0600dfcddcacef 20bc1af428f3f0decbd0 465785b24ec89bdf1b35 ab25853dadd1684da374
-b38087b0de0562ca8e95 b7159ae7736e57987f76 bb29f2a9b025d8556c2c cc3f2f75238d8dd73940
-""",
-    "ClusterRole system:controller:deployment-controller": """
-48294a328d795aa30715 666ac2f5839afca3c586 7ee109a6bc61002c13a5 9b96cb7383e4caeaff6f
-b38087b0de0562ca8e95 bf47ef92f4a5f913e95a
-""",
-    "ClusterRole system:controller:device-taint-eviction-controller": """
-5334ff0cfec4a50b96d6 538884293bc541e3b737 a44f2058c4174cb765b8 b38087b0de0562ca8e95
-bac926c68f35d5182114 da86dfc70456d7554c83
-""",
-    "ClusterRole system:controller:disruption-controller": """
-26c748edddaa4757d8a8 538884293bc541e3b737 760320caec474f38bb25 7d6558a4aefdc2075cae
-b38087b0de0562ca8e95 d51a5b29c17eddcf1dee d96b9aab606c9e984144 e124892122265efd144a
-f31608d24a4e018e2cd6
-""",
-    "ClusterRole system:controller:endpoint-controller": """
-4b16fa3948018040dc4f 63a90d6cda70b317dc83 6f4c4b98ec231a60e452 79d8239a4ce3a1935907
-b38087b0de0562ca8e95
-""",
-    "ClusterRole system:controller:endpointslice-controller": """
-31dd5a87af820f7676c8 5f8a0c8e891984707b8c 6c96c980c68aeea380e4 b38087b0de0562ca8e95
-b9963196748d75285781
-""",
-    "ClusterRole system:controller:endpointslicemirroring-controller": """
-31dd5a87af820f7676c8 4c54b08586ebd795c5f1 5f8a0c8e891984707b8c 6c96c980c68aeea380e4
-779c24387d79fec1de3b b38087b0de0562ca8e95
-""",
-    "ClusterRole system:controller:ephemeral-volume-controller": """
-0ff16c68a48a15a3a177 948cfff85449ff7f92e3 b38087b0de0562ca8e95 d178de4399ce9d24fc04
-""",
-    "ClusterRole system:controller:expand-controller": """
-1ac8e8a1921568f6cd43 24310cfb39749c34c6d2 26940f2ad5d71fa18845 4b160e50d1df46421876
-57273ca85166916832fa aae28e79412c97198875 b38087b0de0562ca8e95 f30c81c84dffa97760ae
-""",
-    "ClusterRole system:controller:generic-garbage-collector": """
-b0a6028c6d5752b8a3dc b38087b0de0562ca8e95
-""",
-    "ClusterRole system:controller:horizontal-pod-autoscaler": """
-086832f68843e1c66103 213b46a8d88f299834bc 2d0dcd5be1dda901dd7a 3da46e399f209923961e
-696daf5c5eacc79e41af 6b487b1bf67b7838bd49 7f345bf9c9dd7b664d13 8c46659f96ea1154fd98
-a2a1fc64b162c03aaaeb aafbed4e54750a77dbee b38087b0de0562ca8e95 b98929c77fbbc10fb905
-""",
-    "ClusterRole system:controller:job-controller": """
-16b19a0600dfcddcacef a2bce164043bfa806012 b38087b0de0562ca8e95 c2fe3e52fd157e9225a2
-eb99393cbe26aae76de2
-""",
-    "ClusterRole system:controller:legacy-service-account-token-cleaner": """
-ba2d829d5a89d42747f9 c19c3ce83cfda28e8388
-""",
-    "ClusterRole system:controller:namespace-controller": """
-1736aea80d1c58ae2698 325dc892f0a4480b3138 a1e0e12d72b3117773b3 f7a519ba85cb022afa2a
-""",
-    "ClusterRole system:controller:node-controller": """
-5334ff0cfec4a50b96d6 538884293bc541e3b737 6353f7b3ccbb311cc5f2 77230f20140902a30d85
-7d5f6627680aeb2032f3 a320f8e4f3183242aebd b146a983390566c2e22f b38087b0de0562ca8e95
-d38985fb6a1167d4a606
-""",
-    "ClusterRole system:controller:persistent-volume-binder": """
-003721f99795cb6e35b6 0c2440fd1a8d53c51049 14b54d31fddad5290f78 24310cfb39749c34c6d2
-26940f2ad5d71fa18845 4660958afd20c7e5bbb9 54891e21cadf24043c67 b38087b0de0562ca8e95
-bc96e058f2b62d8106ad c51361ab736ed71b9aa9 cc3f2f75238d8dd73940 cefe3e79b1a867bfeffe
-d3c57107138ffcb565e7 f30c81c84dffa97760ae
-""",
-    "ClusterRole system:controller:pod-garbage-collector": """
-6b7c21f690b64172da50 b21dfd8f6bc709b5cd80 ba63138d1096a521aa88 bc96e058f2b62d8106ad
-""",
-    "ClusterRole system:controller:pv-protection-controller": """
-b38087b0de0562ca8e95 e8131043f1a1b3cac19c
-""",
-    "ClusterRole system:controller:pvc-protection-controller": """
-0ff16c68a48a15a3a177 4660958afd20c7e5bbb9 b38087b0de0562ca8e95 cefe3e79b1a867bfeffe
-""",
-    "ClusterRole system:controller:replicaset-controller": """
-16b19a0600dfcddcacef 1b16ce06232a053d61fb 9878467d2a798dbf84cf b38087b0de0562ca8e95
-f8cb1e4c7642f78e38b5
-""",
-    "ClusterRole system:controller:replication-controller": """
-16b19a0600dfcddcacef 6812b3320d6e011ea386 6e62bcf68660030b2950 b38087b0de0562ca8e95
-f64c06fea8ce8289e516
-""",
-    "ClusterRole system:controller:resource-claim-controller": """
-0ff16c68a48a15a3a177 538884293bc541e3b737 948cfff85449ff7f92e3 9f9fd5f836beceabc49c
-b38087b0de0562ca8e95 ccb83958470930df4e0b d766d33be871c5e9f633
-""",
-    "ClusterRole system:controller:resourcequota-controller": """
-7ba8a116382a70359f7e b38087b0de0562ca8e95 e6031dfb3fae5dbc3359
-""",
-    "ClusterRole system:controller:root-ca-cert-publisher": """
-69a1df13c35c09b752d0 b38087b0de0562ca8e95
-""",
-    "ClusterRole system:controller:route-controller": """
-320a285a7a50c64c01cf b38087b0de0562ca8e95 cc3f2f75238d8dd73940
-""",
-    "ClusterRole system:controller:selinux-warning-controller": """
-0ff16c68a48a15a3a177 1ac8e8a1921568f6cd43 4ab8223cd4cb2b2ba1e2 b38087b0de0562ca8e95
-c8cb844e490743f41eaf
-""",
-    "ClusterRole system:controller:service-account-controller": """
-b38087b0de0562ca8e95 cc591586b2cfe467fc91
-""",
-    "ClusterRole system:controller:service-cidrs-controller": """
-8497008703754dc7ab12 94efc2a474c2d39acc92 b235741429e2e4fa4c0f b38087b0de0562ca8e95
-b812c2d4b296eafda77e
-""",
-    "ClusterRole system:controller:service-controller": """
-404ee2fc98f06616b002 83b9c22a6529a04c786b b38087b0de0562ca8e95 cc3f2f75238d8dd73940
-""",
-    "ClusterRole system:controller:statefulset-controller": """
-048947ef8240f37815a3 3d63ec391092874c2be0 465785b24ec89bdf1b35 7d6558a4aefdc2075cae
-7f345bf9c9dd7b664d13 948cfff85449ff7f92e3 a2cce7371b7738d2b348 b38087b0de0562ca8e95
-c94ee2e06fa52e54ae22 d178de4399ce9d24fc04
-""",
-    "ClusterRole system:controller:ttl-after-finished-controller": """
-b38087b0de0562ca8e95 c85abf1091b24274bb56
-""",
-    "ClusterRole system:controller:ttl-controller": """
-b38087b0de0562ca8e95 e714ed1c3cdb08442530
-""",
-    "ClusterRole system:controller:validatingadmissionpolicy-status-controller": """
-034d2310aea1a630cf69 b38087b0de0562ca8e95 ce6f060f0bca41d14b38
-""",
-    "ClusterRole system:controller:volumeattributesclass-protection-controller": """
-1ac8e8a1921568f6cd43 4ab8223cd4cb2b2ba1e2 ade4daca53d13981edc4 b38087b0de0562ca8e95
-""",
-    "ClusterRole system:discovery": """
-759ff17c9e36186622b5
-""",
-    "ClusterRole system:heapster": """
-1d5de43b4fd9e507d6da 4b9c63fc760cba4d2d4e
-""",
-    "ClusterRole system:kube-aggregator": """
-4c54b08586ebd795c5f1
-""",
-    "ClusterRole system:kube-controller-manager": """
-2698255f3ae2d04b1955 28093b2b30aa53735556 5b6a7f09ab90b9cb2f07 7555a33a046c5100847d
-7ba8a116382a70359f7e ac30bd5c81f4bb1d2a5a b38087b0de0562ca8e95 b50f6cd8bfe93cbd49fd
-e410868ba50f36610ac6 fc2bec8d16760b7f3102 ffa263c03b94b6387793
-""",
-    "ClusterRole system:kube-dns": """
-79caa51655205acb5ad7
-""",
-    "ClusterRole system:kube-scheduler": """
-1321456241ca98b95e85 35f0b5ec45c42819a6c4 5334ff0cfec4a50b96d6 538884293bc541e3b737
-5e13635031dd7183594e 6b7c21f690b64172da50 7555a33a046c5100847d 7d6558a4aefdc2075cae
-81408c2fedfc08438837 877a224e4fb48b2b4ea1 87c2f7b8b8f9a9debe8f 948cfff85449ff7f92e3
-96bd5379d2fb090a8850 96f36f5fb1514cfd888d 9f532b1168dbacc76575 9f9fd5f836beceabc49c
-a44f2058c4174cb765b8 b38087b0de0562ca8e95 b50f6cd8bfe93cbd49fd b64c3a34453731f23b13
-c8cb844e490743f41eaf ca54968fb49414e34801 d51a5b29c17eddcf1dee da86dfc70456d7554c83
-e410868ba50f36610ac6 ef3337bc1ae9fecd213e f31608d24a4e018e2cd6 fa0068b28e528cefbfb7
-""",
-    "ClusterRole system:kubelet-api-admin": """
-01f7f95a5d8c729e522a 6b7c21f690b64172da50 ab7618cad662f580b5d6 c525360cc6caae82461a
-""",
-    "ClusterRole system:monitoring": """
-24a31fb6f2ddbe857ad6 2da7bad9e5e6e99d503e 385a4d6b561354dfe21a
-""",
-    "ClusterRole system:node": """
-073ab253818f47b90042 0a0945b5e3c7ac354d27 0ff16c68a48a15a3a177 0ff204ae04c4e4cf44ca
-212d12b05b3698abf29e 28093b2b30aa53735556 2d7312be30d37f36aa44 2fec9618132003a3db0b
-39cf75d10ddbddb850b2 3a05652e37e162d86dc8 3c886b90914123875eec 4b8319d47d4d7858bda5
-538884293bc541e3b737 6353f7b3ccbb311cc5f2 682329ff2ff5a6fddab2 73893b39848203512a4c
-76b87885bdbad56a5ce3 83b9c22a6529a04c786b 86901a9b937ec8bead49 99ee558ed5be154aa659
-b38087b0de0562ca8e95 b50f6cd8bfe93cbd49fd b9ef6a7f3f7c06bd45d2 c8cb844e490743f41eaf
-c8dadad212f6a686645a d2ebd98647020f3429b4
-""",
-    "ClusterRole system:node-bootstrapper": """
-b9ef6a7f3f7c06bd45d2
-""",
-    "ClusterRole system:node-problem-detector": """
-320a285a7a50c64c01cf 76a80de9c97c91971194 b38087b0de0562ca8e95
-""",
-    "ClusterRole system:node-proxier": """
-00aa7bfb7f1fbd7b79ad 6b7c21f690b64172da50 714b705f07de263c5d8d 79caa51655205acb5ad7
-b38087b0de0562ca8e95
-""",
-    "ClusterRole system:persistent-volume-provisioner": """
-b38087b0de0562ca8e95 c51361ab736ed71b9aa9 cefe3e79b1a867bfeffe e647585fab898babb39c
-f30c81c84dffa97760ae
-""",
-    "ClusterRole system:public-info-viewer": """
-cf2f80516ff3a5bb4c39
-""",
-    "ClusterRole system:service-account-issuer-discovery": """
-365c0f4bb698eb74dd3f
-""",
-    "ClusterRole system:volume-scheduler": """
-60b54d69e079696a25bc aae28e79412c97198875 f30c81c84dffa97760ae
-""",
-    "ClusterRole view": """
-1129b6c62905036e7767 1321456241ca98b95e85 1d122b56e59b401f747b 287adee58b20ed7d1af9
-2d1015bb4058b24ed4be 2fcf288111f51cf42efc 32f1a50897d0727ccc3b 925bffcd8727b0754a67
-9b7a42e99f2ff18f090f ad98e5ebf82109413866 b0756e0a7cf6c8e9807f baa339f9fd6117a8df9c
-ccc65dcdf09fb684f270
-""",
-    "Role kube-public/system:controller:bootstrap-signer": """
-62d733dff8796b16520c b38087b0de0562ca8e95 d12c1595f11827aa95a5
-""",
-    "Role kube-system/extension-apiserver-authentication-reader": """
-16f246a9b97018c1190e
-""",
-    "Role kube-system/system::leader-locking-kube-controller-manager": """
-261296683d6f4c657142 8406e397f91688259b03 aa3bd79e8be22fe624f1 b35ab8631e5f9700d4ec
-""",
-    "Role kube-system/system::leader-locking-kube-scheduler": """
-1c4156391e28a04f02b0 261296683d6f4c657142 8406e397f91688259b03 aa3bd79e8be22fe624f1
-""",
-    "Role kube-system/system:controller:bootstrap-signer": """
-f52ef63b53168ea72ac6
-""",
-    "Role kube-system/system:controller:cloud-provider": """
-aec1b516b5a679511a74
-""",
-    "Role kube-system/system:controller:token-cleaner": """
-7471e706483803dc4135 b38087b0de0562ca8e95
-""",
-}
+RULES: Final = frozenset(
+    """
+00263949ec6997c04543 00fb292b13f93377f253 02797917209856531de3 028ae7687f6d3237d221
+03e9aa8f25319b4178d5 04b4feb6fea649fec02f 04f8d15c608cb0fbf173 052ceee51104e5fecdd8
+059e9ba232c3d72abc72 05c30d9ae2a4c6e7b895 05c8d6eeca2b60f66241 05da2a23802c1029cef6
+0641d537e5f983a44fff 069b85c20c9e906b0a2a 07e3082520503a1d5ff9 07ff70e6245aac347c10
+085e5385c4d94750d030 08a95011382bcde2e74d 09725e84123e05192b8c 09b4e4f84c93ab83d5cb
+09eb45d9ec8a89d82b8a 0a16b813a5233e18cfa9 0b237c45ef48fd461688 0bf1d2c50cd5dfbe08b1
+105f046163c57276dbce 106141768a1358520377 110b5b10a011b85eb987 1111a4345fcf9a1a5b96
+119b63a1b160045750ec 11f977ca85d493dc59fe 121d7df8f8641376ff70 12a60017fab53b5bd267
+12b4b69d91b62e0cba61 12cf2d1484a22703e075 137b26b7e42e4d8fa93b 13c91309eafa5bdc4966
+15bf951e8d1a80dcbfee 1606b86f324d130a6878 169b46350e3bfaa9276e 16ae4987d7a9add40aed
+16ef6b018e4f4b7b9d1f 17039b7648d1cdbe926c 173f5d18af2cea64a4df 179d0fb12997aa257b32
+18078133411e38fe7714 1995c126c8ba37a444f6 1a7db7ff85004fb37ff7 1e4bea01122454c4854f
+1edbb0d2ad4104330fe0 1f242b44882ddb4a11da 1f63dc9f9288d6cda64d 204d77510fcf55544779
+215974adcaa6d4703bcc 2227d7f9335bf039e702 222af9617f6855e9325d 222bb49bd0f0f81f0cf1
+223ae381fc1567c8c90c 2337cde0ab3914363887 235305e31881ac8504b0 24129e1e243bec50a286
+249cdc41ef7b6459f74c 24c8fef30e6a83613f69 24d5dd30c2461c414584 26c8e646473de5a4473f
+2700d228e837fec6026f 28068c0fc379e3302314 2835089807aaf39c97f0 284bee7477207c181562
+28b5a44c410419b7e412 2b24d7c7f3c76477830b 2c6e173743265ce5f3b9 2d6f34d437602d3f2a65
+2d7f0471e5edb2ee5992 2db9d133b28c03c76e9c 2ee7a6e750c9396e318b 2efad9c880b6e81ea05e
+312c703544bad4962d2f 31b094c003edabaed2c1 31c2c249b588adb31944 31d1ee6d0d9a6d241c3d
+31f929aac45e6a01a77f 32f4fbb7f171f85a2f29 335e23743643fe6c6396 34bc2a667220d205acbe
+34ea93368d9d5e74491b 34f240a250a9f8cc705f 3596d892c35fc87577ec 35a050ff6af7af2fed25
+35d3dbe23e03ff9a4c8e 35e9ec37a7a1a8c41b8a 37c1380b686c253c56f1 37dbd5b37dd2e8132eb4
+381bf191e51fdfd9cc82 383b5352ff878b6b6452 387f3609563234320a4d 3920a6d5c0b74d0f1450
+39e8a22750e2f0fd4684 3a6335157da522e8c5c7 3b340a5bfa4572965f65 3e4e74afcba60b76e201
+40b87d4b014afcd131b6 413d410efb09ed82007a 424eda57274b5ca615ca 426769a07d5f1a548955
+428f1878a39fe6116284 44c3f014f17a492d8c34 45d2782185981268fb20 4690cbf4db6347a8852b
+46bbcd66da9164b33479 473de4a671cf897fcaf9 47a84a1ecb5f45e605cc 481bc71c38655c06d21a
+48fc0a638fc8082e747a 4928c54ac056a3748c99 4954e1b703f37bd95ed5 4a3073faab2d03410d16
+4a4520af1f99b4e2599f 4a9d4d27715c5698cca7 4b16c524e9f42e3c6c47 4cd7043dc837afa59baa
+4d4a9ae64874f1aec6a0 4d6d7f34e4434bdde463 4daaa8904a1650fcc7c3 4e1c14b6cae91a8feb17
+4e2a2f37fd132d21ccf1 4e2dd57230e29526cc91 4efdc8e62cb035660228 4f0caaff23af8b8f6f41
+4f11cada49750bf56c1c 4f485f06c837c9ebda23 4fff056f0b0498c12ac0 505a38352f50201b3118
+5090ddcf0e1d3c2d0d0d 50b220d05b3362ec0ea1 5134297e48cd580f021b 51debf60d8732276e3c5
+5230954f568b1a08d671 52b443518b2afea0507c 530cf03d852dac7333b7 5328e2a2d6b0cf83bbee
+54ec514a2f5297cd1965 5500794e6b2dda8ff628 5572e81bca28cea4876c 56c886f8380b77d401cc
+5734a88bdd522c31f110 583451c5be8ddf31ed34 588dff76a3b776d3b350 59b72d63d744738f9fa7
+5a3c5e2f64cb0a552aef 5ac0da2a41fc361146c0 5b1c78b8cefb0c4e6315 5b35959b9ae9c1797ad0
+5bd281c99681b79fdb4f 5be1f07a8dc692cc1edf 5c2374d7f8fa8d17d0ea 5c3a3d08686340e928c4
+5cbd2fd95f29eaaca324 5cf503bb0a5ff67fe15b 5e26f0ce5907afadcf73 5e80b1d810c1a3c0ee71
+5fcfa83cd81cc79895f6 6023341e6eb2d590689f 6109a7405f925cb6928e 640426129bf5cd34bbef
+64adac6f9b12a46cf52f 64cb2449a64122fffd1b 658f7bb1f261c7bc1f20 65a22673a92bb82e189b
+65db584cf78fcf9250e6 660fadd7c4c009c6b8c3 66319f52115e3abd1828 670c9bc570c01f76075b
+6787d91473349107d0a4 67c1fbecc51c8c24e115 693e4dbd4416cfac6a7c 69fa5c96406ae2af85ad
+6a5350bc2177f19c9bf7 6a71cbdad089fd9ca86b 6b0592314cfa7a955d2e 6b6f4ca571fde9f94844
+6bc937c0192406bc48d0 6dc957759280947a7c92 6eaf1239143924d9e9cd 6f3c03e488fbeec2e0b4
+6f926ba0c15077b1e3d7 6fcf4cd34842c5293fb9 7184b75d646c67ccad42 71c2abcde1e74fd49356
+71d57d2299df1afe3d38 71d6f10967c177fa4ee7 72c5c38128e76d09e9ae 74b75dc6ee2844f3c663
+74bc38c4b852817b5dec 7522697cff00f3f5a34e 76a057e2810ea706d83b 76b8d6a02e1de944680f
+7865db6127bc1179107e 7885bc0a70fcae4c6f4b 79b00bf2defbf6d430d2 7ac64a38045131f6f65f
+7d1507296c180f815922 7d34babedd1babf9fee2 7d4c18dcd6403f4c681c 7d5b5f21fd5f8fcc10e8
+7df447e3b239e3d57b5c 7e04d4255d29c2f9333c 7e36df6dc20a9d970884 7e489a5539175a356351
+7e995c79e8c50535213e 7f80d69310d72730c5ec 7fda4ca6bc4d53e66260 80dd454fbd2896faaed0
+81c90c7fcefdc411d643 8308105556902ba01b0b 8600a96a6c82e15a080a 86effc175d3dbdc1eff8
+874b0f379762e4f10bcc 87e217589c94d23353fe 87e6e8b459f09766f5a5 886d6858c55a9b610101
+8899facc6b464e154adc 88fae4f504d32c6f40e8 896806f6e07180368e02 899b4d2d9be7e96fd4e3
+8ac6caf922eb37f210c5 8aec000a91f343177209 8af9aabe42af2fec3818 8b56ef5c01f85a9518ac
+8b5a270bd053ba58bfdd 8b809991449fae58ebcc 8b94619c430372a52b59 8c335e33e6bd023364e2
+8d475b1b12da743d3150 8e3f7f02409362a5d82a 8e793ff9d8c3a52f2424 8ef07cf805c1b3c73732
+8f45cd9ce14cd5e73041 91167a98f6e611860e7e 9126cf7dceabd90f7a8f 9150f6048ddd9636c0f3
+920c1d8e8cd8d68eac3d 929887eb6198da280318 92dcac4926a65675349c 939e50b8cd362a3eac75
+93aafe6e837aada042d0 93dafded05fc2703959c 94a296bc935ce07e90bd 94a4a973cf2c507d40e8
+963958684d2c283c1d14 963cc1113fcf23043a9a 978b6a33f25392c1322b 97a5c63632ffc77cd10b
+97ac350a7750d336149a 9815225720281afb0f1a 9901bf2dd324c54d51e3 991bb50908f7d8ff6852
+992ce1fffaa419e78ae4 99e402b0a88e77222481 9b1b6c141e7870ae4733 9b9b2be7194a30e5e02b
+9bacdeaaeb1195c9da69 9bb28d7918cbf5775d88 9c194ddf9514b8ef9815 9c51ca260e00da0c2707
+9dbc546bc50c0fb9fc87 9ea89b62ab8cfb9cd384 9ea8b4d4a335ee03c67e 9f059bbe96deb8f3afb2
+9f4804dafa8a97333594 a08cdede0471e227a28d a0b4643211d49a303990 a2168a856584d147b102
+a31cfe357605d6268e64 a3719cb6ed2b393e8338 a4a912fd7c33691d0f76 a4c056ac49ea32f0da2e
+a5605335d3e8c9b1a8a8 a5a659771a67e6a7c4ec a5d30d737cd1f0b9dbae a698fef814a860d34c56
+a6a742c1af42cf6793db a8b12b3f960890734d10 a8c365c3c0274735c267 ab3f24668d90882a1b58
+acc6c37dd4d7e8a64a88 acd6e0d06c14ba5ceefd ad2f135cc860efe63c44 ae12a934723907e85abc
+aecd690df59a0e4614d9 af1252b94c57202f7b8c af15a200d27c0c08e4bc af820b18a058c8578c7c
+afe6c1d3329293011b0b b052d3fb296e3a60e57c b0c16511da5f1eddf4d0 b142b9b2772711ba2753
+b16c24091ee465ca0647 b1d95308d645e436c9d3 b22b3c83c79e477d4669 b2334412ecbf33c1f421
+b23869a57e3fef305971 b2ef5477c077d8eab0b6 b355f58259ff6d812b33 b4a967c6fffc682723bd
+b5cddeeb6a8ee4dbc1ab b62c999d7ddfa056799d b67eec655a2712ff8a58 b6ef11dbd3ed45a62609
+b724bacaccbf9b2cf833 b7a0efee611103324baa b7f133716cb631cb7f80 b8ea1e9d32d3193aa330
+bae54010cb7da2195e2b bb187a1dc3ea0bd04c48 bb92528a4e6de6ddd6dc bcaa1b7ecfaac5983d28
+bcc5d69b8314be1f9571 bd5dd2173ea49edf6ae2 bdb60e0062c40fe2b641 be076902118ccdb88c87
+bf776293174fa0ed6f31 c00da019a786f903fb7e c05f67967f955b72d4e4 c1a96b7832dc8e7e4102
+c1d706de96c95c094798 c238ff2d41ba82f3c740 c258a666bfa0295022a7 c4277467a9f1e0e7c55f
+c4d08c486922f1fff816 c5a1a7f49a1e32bdcf35 c5c6a04c900495144feb c5e7c49c61eff9143b9f
+c68a8a27cb125c55c945 c6fdb4d51e8f1c169df5 c7e8002917f22f4a1b90 c8e02b929b7c1546f622
+c8edc2652f2f82dda979 c939d245a6e5b67774e3 c9fe444c5037b28127eb cc1d142c86292197cce6
+cc31d9b5681ffa51c9e9 cc73cafaef466e33ee32 cdbdebcab5182d6f3612 cdde4f744cb06fb8c583
+ce0cc34bb91612133355 ce41410987e198d7be22 ce82f8098570986cca96 ceaa6aff04b2f3b4872a
+cf5279d5136ed49fcd45 cf9be71278fa28584dd9 cfb3de601222c48d146b d0c5a719f96e8c0f46e3
+d1abf2fe0317c203823d d20d7c068968ce8cb841 d32376763f244d028ba1 d3467ce14de27c2630d2
+d35adfbaf78e6d80b9fa d3a186806f1ec647116c d42167f080b3686a1b27 d681a075fbab87b73aac
+d73e4a4e8090099414e5 d97b0ff9846674fde0c1 d9b59531e24d3965a131 db125ac5740795e9422a
+db4625b00b52d8291c4f dbad6e8d8812dc8177dc dbe7eece370657bf6394 de2fb961179a63902079
+df44dfe4e7df8333bf7a dfb0ab7bef34fe4faa22 e0e2e1aafac134d4bc93 e0e5e1e34225a966330b
+e0ec620c3ebeb3781ebd e1633e755cba78ba3a81 e24f7a22a3eb57df1d29 e29f0db056e7fffd32a0
+e32552aacd239e8150a6 e3a2ffa805f49dada996 e3c6bc1f6806e137d00e e3c8f012765b09e7a8e8
+e454055ed7fafb88bf11 e46ddd5dca580bd8a04f e46e5cd88b12f11f4858 e534d61c4bb1a329c2f7
+e5d27a2bcb13df2f379b e5f5328c71df9c2e8583 e60ace83f6e6cc330e3d e65c561d1807badd943c
+e6eb070ae8ced977df14 e70ee52a10336cca2835 e766591d8fba10b6c5f5 e7c8d43f9abd4c49a9cf
+e7d0e255bf7ff6e04514 e84aa76fbefc911b4720 ea52265fad043ce5f047 ec15a3bcb37e14c9f59f
+edb2e1bd8998eb8bd35e eddb03df476212344a04 ee39102e093aeef333e1 ee7189644731bb66ee2a
+ef300779c3175b499688 efefc9be407e88eb9faa f0e080b2cae71aae76e6 f13e7912afc3a68e5e81
+f2b176360051ec781cc4 f3507f5a6ff52c894489 f3e8843fd4eaf8bcda44 f43c06fcb1d2aa3a216a
+f4d56b9e9a597e406c46 f4fda9635d53cc1890dd f61100b2847d091aa15a f624aca06160e51e073f
+f64e1dc96f52a10b4658 f79b281c020c40815bce f82aa731e7839929335f f88c9c8093efb47fb67a
+f8fcb2538fb24ce90c89 fa8d865d7c8efffb595c faad3318e4ee15d2cd28 fb9601a24311b745baa3
+fb9d456ca8014a10a7a9 fc039169592660995e06 fd2ddcbce4d1173b8a3e fd8d49c322b0dfe72fe5
+fddc76c95b36117a3f6d fe181cd7e026e96c4069 fef7d39c6e55c627b9af ffa22181d66402893faa
+""".split()  # noqa: SIM905 -- one a line would be many
+)
 
-SUBJECTS: Final[dict[str, str]] = {
-    "ClusterRoleBinding cluster-admin": """
-0c0a6e2edf304fe98063
-""",
-    "ClusterRoleBinding kubeadm:cluster-admins": """
-f560a89bc67ec16df22e
-""",
-    "ClusterRoleBinding system:basic-user": """
-bb917a08bbfa2ac44cf3
-""",
-    "ClusterRoleBinding system:controller:attachdetach-controller": """
-82ebcda574e3951a9f98
-""",
-    "ClusterRoleBinding system:controller:certificate-controller": """
-9b06dabf299ca7c98c93
-""",
-    "ClusterRoleBinding system:controller:clusterrole-aggregation-controller": """
-4c7b3e655d8f8f050663
-""",
-    "ClusterRoleBinding system:controller:cronjob-controller": """
-76ae47de2139b214b839
-""",
-    "ClusterRoleBinding system:controller:daemon-set-controller": """
-4c76c86b3a32b48b4068
-""",
-    "ClusterRoleBinding system:controller:deployment-controller": """
-a41c54425293782b3428
-""",
-    "ClusterRoleBinding system:controller:device-taint-eviction-controller": """
-f69bc4490406313e382e
-""",
-    "ClusterRoleBinding system:controller:disruption-controller": """
-906568d567d36df1d90e
-""",
-    "ClusterRoleBinding system:controller:endpoint-controller": """
-80e80d5ac9185ec456b5
-""",
-    "ClusterRoleBinding system:controller:endpointslice-controller": """
-d747cc73687b086f3878
-""",
-    "ClusterRoleBinding system:controller:endpointslicemirroring-controller": """
-fa89cdff923a969cef08
-""",
-    "ClusterRoleBinding system:controller:ephemeral-volume-controller": """
-4855b44bf357c3c4e23c
-""",
-    "ClusterRoleBinding system:controller:expand-controller": """
-113a478059323bb3f43a
-""",
-    "ClusterRoleBinding system:controller:generic-garbage-collector": """
-f7ca3080cda55aac7633
-""",
-    "ClusterRoleBinding system:controller:horizontal-pod-autoscaler": """
-77f3b92d346254189452
-""",
-    "ClusterRoleBinding system:controller:job-controller": """
-8ceff0a2af7027531ca2
-""",
-    "ClusterRoleBinding system:controller:legacy-service-account-token-cleaner": """
-dcab861f748f6f2114f9
-""",
-    "ClusterRoleBinding system:controller:namespace-controller": """
-63425220e9bbe3240738
-""",
-    "ClusterRoleBinding system:controller:node-controller": """
-ebdb2d7a101ff7cd8f59
-""",
-    "ClusterRoleBinding system:controller:persistent-volume-binder": """
-625dedc858c6f2c25aba
-""",
-    "ClusterRoleBinding system:controller:pod-garbage-collector": """
-fb4ca71d4e2585e7e40f
-""",
-    "ClusterRoleBinding system:controller:pv-protection-controller": """
-cf9f80647f06bcf3b417
-""",
-    "ClusterRoleBinding system:controller:pvc-protection-controller": """
-7b8d7cbca5d7dc65d95e
-""",
-    "ClusterRoleBinding system:controller:replicaset-controller": """
-0f2fc09a4000e2291c6d
-""",
-    "ClusterRoleBinding system:controller:replication-controller": """
-8fabca449bec6495b38d
-""",
-    "ClusterRoleBinding system:controller:resource-claim-controller": """
-b62cb803992d21b3a1b4
-""",
-    "ClusterRoleBinding system:controller:resourcequota-controller": """
-ce435571ecb8fdc629d0
-""",
-    "ClusterRoleBinding system:controller:root-ca-cert-publisher": """
-2298f6920a26a6934bea
-""",
-    "ClusterRoleBinding system:controller:route-controller": """
-691ec64afbe8ec0a6d74
-""",
-    "ClusterRoleBinding system:controller:selinux-warning-controller": """
-a0ec9cc54d8c2e9a0f32
-""",
-    "ClusterRoleBinding system:controller:service-account-controller": """
-5093c4e09d613b62e06e
-""",
-    "ClusterRoleBinding system:controller:service-cidrs-controller": """
-2ce2fc99786b54027f71
-""",
-    "ClusterRoleBinding system:controller:service-controller": """
-11e77088328a6c5bae42
-""",
-    "ClusterRoleBinding system:controller:statefulset-controller": """
-567dabb2a457fcd95dd4
-""",
-    "ClusterRoleBinding system:controller:ttl-after-finished-controller": """
-e507ef52c67680a8a59e
-""",
-    "ClusterRoleBinding system:controller:ttl-controller": """
-ef05946490d2b317d271
-""",
-    "ClusterRoleBinding system:controller:validatingadmissionpolicy-status-controller": """
-07ce9106d214ccf66605
-""",
-    "ClusterRoleBinding system:controller:volumeattributesclass-protection-controller": """
-7dc8c44545ecf8c8e9ea
-""",
-    "ClusterRoleBinding system:discovery": """
-890a36999a0f986ddb5e
-""",
-    "ClusterRoleBinding system:kube-controller-manager": """
-c0aede4a484b98c9ee3f
-""",
-    "ClusterRoleBinding system:kube-dns": """
-6ad2e1238d1ac372aee6
-""",
-    "ClusterRoleBinding system:kube-scheduler": """
-757f99b9b55740515d79
-""",
-    "ClusterRoleBinding system:monitoring": """
-0a3617ee9d38cdec71db
-""",
-    "ClusterRoleBinding system:node-proxier": """
-ac55bda6c0948471b06a
-""",
-    "ClusterRoleBinding system:public-info-viewer": """
-716ee059d772d52fb3d7 cd2b7e48a6e481b89371
-""",
-    "ClusterRoleBinding system:service-account-issuer-discovery": """
-0cefe88ab486f67ba653
-""",
-    "ClusterRoleBinding system:volume-scheduler": """
-7d288b5ff8b5c2b351f7
-""",
-    "RoleBinding kube-public/kubeadm:bootstrap-signer-clusterinfo": """
-e1a3de53b5574df3adb3
-""",
-    "RoleBinding kube-public/system:controller:bootstrap-signer": """
-5e32a19b878fb044add2
-""",
-    "RoleBinding kube-system/system::extension-apiserver-authentication-reader": """
-4861095058c159519e22 9eda2dfda6f19488a37c
-""",
-    "RoleBinding kube-system/system::leader-locking-kube-controller-manager": """
-205b13b033720a9e2d9a 35cb8dd062480655f531 afa0056f8d3029f507e1
-""",
-    "RoleBinding kube-system/system::leader-locking-kube-scheduler": """
-6cf5e2d328d260b33e90 94b38daebe1c7bdb37fb
-""",
-    "RoleBinding kube-system/system:controller:bootstrap-signer": """
-5e32a19b878fb044add2
-""",
-    "RoleBinding kube-system/system:controller:cloud-provider": """
-35013da20db37c8310e7
-""",
-    "RoleBinding kube-system/system:controller:token-cleaner": """
-33de999f2e44f876e564
-""",
-}
+SUBJECTS: Final = frozenset(
+    """
+00b007e6115f4ecb9e98 00d855f2f475777c7cb7 0844ebf9f0b763de5d88 0cdba50a2909f0dbe435
+0e0458c859b344329285 0e92679c9dcae7469154 1664be1485773da16767 17a62df3bd7e0177ca5a
+1f2eb6e1cc4d8b247913 1f7087f4d7741e3bc911 203dc9fd72ed170197b1 207f6e6cd160c57ccd4a
+241fc8a8b262472780de 2d466d1c328199602a91 36da92a8cabb82524228 39b6a2c036cf560ad727
+3cd79f2831ea9b5f6b2e 45f6a2eb74326255ae10 468c37de6cff4523ecee 492927cb99cede451404
+496edf417d3db87b252d 4c4c801916c89e1d3fac 4da1e8fdc786b928e436 54210848969d7d208eca
+5f19fe9dfdaeaf67706b 66f49124807d439c1033 6bda822133fb41241a81 75102ea77afdef9ecd1f
+7c62b64a23e5489f5f7e 7d1e5c86255a1de17aed 7f1ee13697a3ddaf2a0b 879e10a30cba92e79dde
+87abc6c1f1a314eaf44e 88a3e3b4042b7146b633 89d8dcb9a531aff84712 8cc82c012a2335053096
+989f0d125849d4d1e682 a16c0b3f8230715e9474 a413e53eb7d366a0d7ee a63fabaa946a22c46bd0
+ae5d54e6c312bac1b1b7 b585f935a4b1decee472 bb414c6c52b9fa6fac92 bb78213eb5cd09058350
+be183fa0cb493a1070cb c56c1e7cbf8014fb1dbb caf3ebd7c836c920b88a d68d7755fd48381b7bca
+d7839013781dbe3b5483 d99197c1953e8d93aef2 da1aac84e6ff6ed1836b dc4007e7170790d16fa8
+e2239df129c8d4b728f5 e509771674ae053ae3f9 e56d891c8f78a215bfe5 e614ef589fa56c348afa
+eed96c791c98540dbb98 f023dcf48ac0bbcce34e f3cc1d5a2b743145a348 f401b8c82a693f752663
+f5a86e2b998ea7fe5a02 f5f94dc0fcc613ee0ff4 f990479eb044f1bdbfc7
+""".split()  # noqa: SIM905 -- one a line would be many
+)
