@@ -15,6 +15,7 @@ from revet.core.item import Item, is_item, read_item
 from revet.core.model.mode import Mode
 from revet.core.model.pod import Pod, PodSpec
 from revet.core.patch import Operation
+from revet.core.surroundings import UNSEEN, Surroundings
 from revet.core.permissions import BINDINGS, ROLES
 from revet.core.workload import Subject, holds_pod, read
 
@@ -42,6 +43,7 @@ class Request:
     document: bytes | msgspec.Raw
     groups: Sequence[str] = ()
     user: str = ""
+    around: Surroundings = UNSEEN
 
     @property
     def is_mirror(self) -> bool:
