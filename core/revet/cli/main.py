@@ -3,13 +3,19 @@
 from difflib import get_close_matches
 from enum import StrEnum
 from importlib.metadata import version
-from typing import Annotated, Final
+from pathlib import Path
+from typing import Annotated, Final, TypeAlias
 
 import typer
 
 from revet.cli import check_options as options
 
 BAD_INPUT: Final = 2
+
+Kubeconfig: TypeAlias = Annotated[
+    str | None,
+    typer.Option(help="Default: KUBECONFIG, or ~/.kube/config.", envvar="KUBECONFIG"),
+]
 
 
 class Profile(StrEnum):
@@ -40,6 +46,13 @@ def _print_version(*, wanted: bool) -> None:
         raise typer.Exit
 
 
+def _complete_control(incomplete: str) -> list[str]:
+    # Imported here, and without the checks: a shell waits for this.
+    from revet.core.model.catalog import CONTROLS  # noqa: PLC0415
+
+    return [each for each in CONTROLS if each.startswith(incomplete)]
+
+
 @app.callback()
 def revet(
     *,
@@ -54,7 +67,12 @@ def revet(
 @app.command()
 def explain(
     ids: Annotated[
-        list[str], typer.Argument(metavar="ID...", help="Controls, as denials name them.")
+        list[str],
+        typer.Argument(
+            metavar="ID...",
+            help="Controls, as denials name them.",
+            autocompletion=_complete_control,
+        ),
     ],
 ) -> None:
     """Tell what a control asks, why, how to fix it and what may break."""
@@ -176,12 +194,44 @@ def render(
 
 
 @app.command()
+def status(
+    *,
+    namespace: Annotated[str, typer.Option("-n", "--namespace", help="The namespace to look at.")],
+    kubeconfig: Kubeconfig = None,
+) -> None:
+    """Tell which policies apply to a live namespace, in which modes, and what they find there.
+
+    It needs the rights of a reader (the ClusterRole view in the namespace, and
+    revet-policy-viewer), and says what it may not read. Ends with 1 if an object that is there
+    would be refused today, 2 if that can't be told.
+    """
+    import asyncio  # noqa: PLC0415 -- as in explain
+
+    try:
+        from revet.cli.status import StatusError, find_status  # noqa: PLC0415
+    except ModuleNotFoundError as error:
+        typer.echo(f"revet status: needs the extra revet[webhook]: {error}", err=True)
+        raise typer.Exit(BAD_INPUT) from error
+    from revet.adapters.kube import KubeError, connect  # noqa: PLC0415
+    from revet.cli.status_text import render_status  # noqa: PLC0415
+
+    async def run() -> int:
+        async with connect(kubeconfig or str(Path.home() / ".kube" / "config")) as kube:
+            found = await find_status(kube, namespace)
+        typer.echo(render_status(found))
+        return BAD_INPUT if found.undecided else int(found.refused)
+
+    try:
+        raise typer.Exit(asyncio.run(run()))
+    except (KubeError, StatusError) as error:
+        typer.echo(f"revet status: {error}", err=True)
+        raise typer.Exit(BAD_INPUT) from error
+
+
+@app.command()
 def cleanup(
     *,
-    kubeconfig: Annotated[
-        str | None,
-        typer.Option(help="Default: KUBECONFIG, or ~/.kube/config.", envvar="KUBECONFIG"),
-    ] = None,
+    kubeconfig: Kubeconfig = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:
     """Take back what Revet wrote, before `helm uninstall`; works with all of its pods dead.
@@ -196,8 +246,6 @@ def cleanup(
     except ModuleNotFoundError as error:
         typer.echo(f"revet cleanup: needs the extra revet[operator]: {error}", err=True)
         raise typer.Exit(BAD_INPUT) from error
-    from pathlib import Path  # noqa: PLC0415
-
     from revet.adapters.kube import KubeError, connect  # noqa: PLC0415
 
     async def run() -> None:
