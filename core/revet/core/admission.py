@@ -15,8 +15,8 @@ from revet.core.item import Item, is_item, read_item
 from revet.core.model.mode import Mode
 from revet.core.model.pod import Pod, PodSpec
 from revet.core.patch import Operation
-from revet.core.surroundings import UNSEEN, Surroundings
 from revet.core.permissions import BINDINGS, ROLES
+from revet.core.surroundings import UNSEEN, Surroundings
 from revet.core.workload import Subject, holds_pod, read
 
 _MIRROR: Final = "kubernetes.io/config.mirror"
@@ -118,8 +118,8 @@ def judge(request: Request, applied: Sequence[Applied]) -> Decision:
     subject = request.subject
     if isinstance(subject, Item):
         at_most = Mode.AUDIT if request.is_own_role else Mode.ENFORCE
-        return decide_item(subject, applied, at_most=at_most)
-    pod = subject.pod()
+        return decide_item(subject.within(request.around), applied, at_most=at_most)
+    pod = subject.pod(request.around)
     if not subject.is_pod:
         # A template is judged as the Pod it would become, and that one will be patched.
         patching = _patching(pod, applied)
