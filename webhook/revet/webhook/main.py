@@ -48,7 +48,12 @@ class Webhook:
         self._settings = settings
         self._log = log
         self._watches = {"policies": Freshness(clock), "namespaces": Freshness(clock)}
-        knowledge = Knowledge(settings.system_namespaces, log.complain, clock)
+        knowledge = Knowledge(
+            settings.system_namespaces, log.complain, clock, stale_after_s=settings.stale_after_s
+        )
+        self._beside = knowledge.beside
+        self._was_ready = False
+        self._kube = kube
         self.metrics = Metrics(self._cache_age_s, self._last_sync, knowledge.policies.generations)
         self._events = EventRecorder(kube, "revet-webhook", now, clock, log.complain)
         reviewer = Reviewer(knowledge, self.metrics, log, self._events, time.perf_counter)
@@ -81,6 +86,7 @@ class Webhook:
                     tasks.create_task(work)
                     for work in (
                         *(watcher.run() for watcher in self._watchers),
+                        self._beside.run(self._kube),
                         self._events.run(),
                         self._certificate.follow(),
                     )
@@ -123,10 +129,17 @@ class Webhook:
                 return f"{name} are not listed yet"
             if freshness.age_s > self._settings.stale_after_s:
                 return f"the watch of {name} has been silent for {freshness.age_s:.0f} s"
+        unlisted = self._beside.unlisted()
+        # Only at the start: a policy that needs something new must not take away every replica.
+        # Till it is there the answer is "unknown", and no Fail entry relies on that.
+        if unlisted and not self._was_ready:
+            return f"not listed yet: {', '.join(unlisted)}"
+        self._was_ready = True
         return None
 
     def _cache_age_s(self) -> float:
-        return max(freshness.age_s for freshness in self._watches.values())
+        watches = (*self._watches.values(), *self._beside.freshness.values())
+        return max(freshness.age_s for freshness in watches)
 
     def _last_sync(self) -> float:
         age_s = self._cache_age_s()

@@ -72,6 +72,11 @@ class Metrics:
             "were called for the object.",
             ("policy", "control", "mode"),
         )
+        self.unknown = self._counter(
+            "revet_unknown",
+            "The same, of controls that could not judge for want of another object.",
+            ("policy", "control", "mode"),
+        )
         self.fail_closed = self._counter(
             "revet_fail_closed",
             "Objects denied because they could not be judged, by reason (unknown-entry, error).",

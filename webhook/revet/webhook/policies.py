@@ -1,4 +1,4 @@
-"""What the webhook knows: policies and namespaces, copied from watches into memory.
+"""What the webhook knows: policies, namespaces and what policies need, copied from watches.
 
 A review calls nobody. It looks up here, and waits here for what has not arrived yet.
 """
@@ -17,6 +17,7 @@ from revet.core.errors import PolicyError
 from revet.core.model.pod import ObjectMeta
 from revet.core.model.policy import parse_policy
 from revet.core.model.selector import Labels
+from revet.webhook.beside import Beside
 
 POLICIES: Final = Collection("/apis/revet.dev/v1alpha1/hardeningpolicies")
 NAMESPACES: Final = Collection("/api/v1/namespaces", metadata_only=True)
@@ -113,7 +114,10 @@ class NamespaceCopy:
 
 
 class Knowledge:
-    """Policies and namespaces, with what follows from both kept ready for the next review."""
+    """Policies and namespaces, with what follows from both kept ready for the next review.
+
+    `beside` holds the other objects that the policies' controls ask for.
+    """
 
     def __init__(
         self,
@@ -121,19 +125,27 @@ class Knowledge:
         complain: Callable[[str], None],
         clock: Callable[[], float],
         catalog: Sequence[Check] = ALL,
+        stale_after_s: float = 120.0,
     ) -> None:
         """Start empty; `system` are the namespaces outside every policy that does not name them.
 
-        `clock` is the event loop's, `catalog` all controls that policies are made of.
+        `clock` is the event loop's, `catalog` all controls that policies are made of; what stands
+        beside an object is unknown after `stale_after_s` seconds of silence.
         """
         self._clock = clock
-        self._system = system
+        self.system = system
         self._paths: frozenset[str] = frozenset()
         self._retired: dict[str, float] = {}
         self._applied: dict[tuple[str, str], tuple[Applied, ...]] = {}
         self._news = asyncio.Event()
         self.policies = PolicyCopy(self._forget, complain, catalog)
         self.namespaces = NamespaceCopy(self._forget)
+        self.beside = Beside(self._tell, complain, clock, stale_after_s)
+
+    @property
+    def news(self) -> asyncio.Event:
+        """What is set by the next change, once."""
+        return self._news
 
     async def applied(
         self, path: str, namespace: str, deadline: float
@@ -154,18 +166,22 @@ class Knowledge:
             except TimeoutError:
                 return None
         labels = self.namespaces.labels[namespace] if namespace else {}
-        known = apply(self.policies.compiled.values(), namespace, labels, self._system, path)
+        known = apply(self.policies.compiled.values(), namespace, labels, self.system, path)
         # A retired entry's answer ends with it, so it is not kept.
         if path in self._paths:
             self._applied[path, namespace] = known
         return known
 
     def generations(self, path: str) -> dict[str, int]:
-        """Return the generation in force of each policy that the entry at `path` is for."""
+        """Return the generation in force of each policy that the entry at `path` is for.
+
+        Without one that would have to refuse everything, for want of what its controls ask for.
+        """
         return {
             policy.name: policy.generation
             for policy in self.policies.compiled.values()
             if any(entry.path == path for _, entry in policy.entries)
+            and all(self.beside.is_seen(kind) for kind in policy.refusing_needs)
         }
 
     def _knows(self, path: str) -> bool:
@@ -184,5 +200,11 @@ class Knowledge:
             **dict.fromkeys(self._paths - paths, now + _RETIRED_S),
         }
         self._paths = paths
+        self.beside.want(
+            kind for policy in self.policies.compiled.values() for kind in policy.needs
+        )
+        self._tell()
+
+    def _tell(self) -> None:
         news, self._news = self._news, asyncio.Event()
         news.set()

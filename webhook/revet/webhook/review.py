@@ -10,6 +10,7 @@ import msgspec
 from revet.core.admission import Request, read_object
 from revet.core.errors import ReviewError
 from revet.core.patch import Operation
+from revet.core.surroundings import UNSEEN, Surroundings
 
 API_VERSION: Final = "admission.k8s.io/v1"
 KIND: Final = "AdmissionReview"
@@ -23,6 +24,9 @@ class GroupKind(msgspec.Struct, frozen=True, gc=False):
     kind: str
     group: str = ""
     version: str = ""
+
+
+_NAMESPACE: Final = GroupKind("Namespace", version="v1")
 
 
 class UserInfo(msgspec.Struct, frozen=True, gc=False):
@@ -45,8 +49,20 @@ class AdmissionRequest(msgspec.Struct, frozen=True, gc=False, rename="camel"):
     old_object: msgspec.Raw = _NULL
     dry_run: bool | None = None
 
-    def parse(self) -> Request | None:
+    @property
+    def is_namespace(self) -> bool:
+        """Whether the object is a Namespace: the API server says that it is in itself."""
+        return self.kind == _NAMESPACE
+
+    @property
+    def home(self) -> str:
+        """The namespace that the object is in; empty for what is in none."""
+        return "" if self.is_namespace else self.namespace
+
+    def parse(self, around: Surroundings = UNSEEN) -> Request | None:
         """Read the objects; None where there is nothing to judge, as on DELETE.
+
+        `around` is what was seen beside the object.
 
         Raises:
             ManifestError: an object does not fit its kind.
@@ -60,7 +76,7 @@ class AdmissionRequest(msgspec.Struct, frozen=True, gc=False, rename="camel"):
         if bytes(self.old_object) != b"null":
             old = read_object(kind.group, kind.kind, self.old_object)
         user = self.user_info
-        return Request(subject, old, self.object, user.groups or (), user.username)
+        return Request(subject, old, self.object, user.groups or (), user.username, around=around)
 
 
 class _Review(msgspec.Struct, frozen=True, gc=False, rename="camel"):

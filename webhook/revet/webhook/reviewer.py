@@ -1,5 +1,6 @@
 """From a review to its answer: look up the policies, judge or patch, count, log."""
 
+import asyncio
 from collections import Counter
 from collections.abc import Callable
 from enum import Enum
@@ -15,6 +16,7 @@ from revet.core.compiled_policy import Applied
 from revet.core.decide import Decision
 from revet.core.errors import ManifestError
 from revet.core.message import audit, denial, plain, warnings
+from revet.core.model.mode import Mode
 from revet.core.model.policy import GROUP
 from revet.webhook.metrics import Metrics
 from revet.webhook.policies import Knowledge
@@ -87,20 +89,39 @@ class Reviewer:
         path = door.path(key)
         if request.kind.group == GROUP:
             return self._probed(path, request), "allowed", Decision()
-        applied = await self._knowledge.applied(path, request.namespace, deadline)
+        applied = await self._knowledge.applied(path, request.home, deadline)
         if applied is None:
             return self._unknown(door, path, request), "unjudged", Decision()
-        parsed = request.parse()
-        if parsed is None:
+        parsed = request.parse(self._knowledge.beside.neighbours)
+        if parsed is None or (request.is_namespace and request.name in self._knowledge.system):
             return Answer(request.uid, allowed=True), "allowed", Decision()
         if door is Door.MUTATE:
             return self._patch(request, parsed, applied)
-        decision = judge(parsed, applied)
+        decision = await self._judge(door, parsed, applied, deadline)
         if not decision.verdicts:
             return Answer(request.uid, allowed=True), "allowed", decision
         if not request.dry_run:
             self._count(path, parsed, decision)
         return self._decided(door, request, parsed, decision)
+
+    async def _judge(
+        self, door: Door, parsed: Request, applied: tuple[Applied, ...], deadline: float
+    ) -> Decision:
+        """Judge; what would be refused only for want of another object waits: it may be on its way.
+
+        A ServiceAccount that was made a moment ago comes by a watch of its own.
+        """
+        while True:
+            news = self._knowledge.news
+            decision = judge(parsed, applied)
+            refusing = decision.in_mode(Mode.ENFORCE) if door.may_refuse else []
+            if not refusing or not all(each.is_unknown for each in refusing):
+                return decision
+            try:
+                async with asyncio.timeout_at(deadline):
+                    await news.wait()
+            except TimeoutError:
+                return decision
 
     def _probed(self, path: str, request: AdmissionRequest) -> Answer:
         """Tell the operator by which policies this replica judges, before an entry relies on it."""
@@ -128,7 +149,7 @@ class Reviewer:
             request.uid,
             allowed=allowed,
             # On a line of its own: kubectl puts the entry's name before it.
-            status=None if allowed else Status("\n" + denial(subject, request.namespace, decision)),
+            status=None if allowed else Status("\n" + denial(subject, request.home, decision)),
             warnings=warned or None,
             audit_annotations={"findings": audit(subject, decision)},
         )
@@ -180,13 +201,17 @@ class Reviewer:
 
     def _count(self, path: str, parsed: Request, decision: Decision) -> None:
         kind = parsed.subject.kind
-        counted = (
-            (verdict.applied.policy.name, verdict.finding.control, verdict.mode.value)
-            for verdict in decision.verdicts
-            if path == verdict.applied.counted_by(kind)
-        )
-        for labels, number in Counter(counted).items():
-            self._metrics.findings.labels(*labels).inc(number)
+        counted = [
+            verdict for verdict in decision.verdicts if path == verdict.applied.counted_by(kind)
+        ]
+        for metric, are_unknown in ((self._metrics.findings, False), (self._metrics.unknown, True)):
+            labels = Counter(
+                (each.applied.policy.name, each.finding.control, each.mode.value)
+                for each in counted
+                if each.is_unknown is are_unknown
+            )
+            for each, number in labels.items():
+                metric.labels(*each).inc(number)
 
     def _log_decision(
         self,
@@ -240,7 +265,7 @@ class _DecisionLine(msgspec.Struct, gc=False, kw_only=True, rename="camel"):
 
 def _title(request: AdmissionRequest) -> str:
     """Name an object that was not read."""
-    namespace = f"{request.namespace}/" if request.namespace else ""
+    namespace = f"{request.home}/" if request.home else ""
     return f"{request.kind.kind} {namespace}{request.name or '*'}"
 
 
