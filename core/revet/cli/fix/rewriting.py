@@ -1,6 +1,7 @@
 """A file with the fixes of all its documents, read anew to see that it says what is meant."""
 
 import json
+from bisect import bisect_left
 from codecs import BOM_UTF8
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -58,20 +59,18 @@ class _Group:
 
 def rewrite(data: bytes, wishes: Iterable[Wish]) -> Rewritten:
     """Write what is wished for into the text of one file; a document gets all or nothing."""
-    groups = _group(wishes)
     mark = BOM_UTF8 if data.startswith(BOM_UTF8) else b""
     parts = list(part_text(data.removeprefix(BOM_UTF8)))
-    ends = [first for first, _ in parts[1:]]
+    firsts = [first for first, _ in parts]
+    groups: list[list[_Group]] = [[] for _ in parts]
+    for group in _group(wishes):
+        groups[bisect_left(firsts, group.place.line) - 1].append(group)
     refusals: list[Refusal] = []
-    written = [mark]
-    for (first, part), end in zip(parts, [*ends, None], strict=True):
-        here = [each for each in groups if first < each.place.line and _is_before(each, end)]
-        written.append(_write_part(part, first, here, refusals))
-    return Rewritten(b"".join(written), tuple(refusals))
-
-
-def _is_before(group: _Group, end: int | None) -> bool:
-    return end is None or group.place.line <= end
+    written = [
+        _write_part(part, first, here, refusals)
+        for (first, part), here in zip(parts, groups, strict=True)
+    ]
+    return Rewritten(b"".join((mark, *written)), tuple(refusals))
 
 
 def _group(wishes: Iterable[Wish]) -> list[_Group]:
