@@ -173,8 +173,7 @@ def render(
 ) -> None:
     """Print what the operator would write: entries, guards, NetworkPolicies, labels.
 
-    For each given Namespace also what would be written there. Nothing is sent anywhere. Ends with
-    2 if a policy or a Namespace can't be read.
+    Of each given Namespace, too. Nothing is sent. Ends with 2 if something can't be read.
     """
     from revet.cli.output.text import list_problems  # noqa: PLC0415 -- as in explain
     from revet.cli.render import Setup, write  # noqa: PLC0415
@@ -184,11 +183,11 @@ def render(
 
     setup = Setup(own_namespace, tuple(system_namespace or ()), webhook_url)
     rendered = render_all(policy, namespace_file or (), setup)
-    for line in map(plain, rendered.notes):
-        typer.echo(line, err=True)
+    for note in rendered.notes:
+        typer.echo(plain(note), err=True)
+    for line in list_problems(Report(problems=tuple(rendered.problems))):
+        typer.echo(f"revet render: {line}", err=True)
     if rendered.problems:
-        for line in list_problems(Report(problems=tuple(rendered.problems))):
-            typer.echo(f"revet render: {line}", err=True)
         raise typer.Exit(BAD_INPUT)
     typer.echo(write(rendered.manifests))
 
