@@ -1,4 +1,4 @@
-"""Holds our engine against upstream in full: all its fixtures, and random pods beside the oracle.
+"""Holds us against upstream in full: its fixtures, random pods beside the oracle, its live suite.
 
 `python -m e2e.conformance` ends with 1 on a disagreement, with 2 on an error.
 """
@@ -7,6 +7,7 @@ import argparse
 import os
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from multiprocessing import get_context
@@ -17,9 +18,12 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
+from e2e.cluster.process import ClusterError
 from e2e.cluster.toolchain import ToolchainError
 from e2e.comparison import Comparison, Disagreement, Engine, FixtureResult, fresh_seed
 from e2e.fixtures import FAILING, PASSING, read_fixtures
+from e2e.live.comparison import LiveScore, compare_live, open_stage
+from e2e.live.process import REQUESTS, SuiteError, build_suite
 from e2e.oracle.process import OracleError, build_oracle
 from e2e.shrinking import shrink
 
@@ -52,11 +56,15 @@ def main() -> int:
     try:
         score = _run(seed, pods)
         _print_disagreements(score)
-    except (OracleError, ToolchainError) as error:
+        _print_table(score, seed)
+        live = _run_live()
+    except (ClusterError, OracleError, SuiteError, ToolchainError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    _print_table(score, seed)
-    return 0 if score.is_clean else 1
+    _print_live_failures(live)
+    _print_live_table(live)
+    is_whole = len(live.plain.answers) == len(live.patched.answers) == REQUESTS
+    return 0 if score.is_clean and live.is_clean and is_whole else 1
 
 
 def _parse() -> tuple[int, int]:
@@ -149,6 +157,41 @@ def _print_table(score: Score, seed: int) -> None:
     table.add_row("random pods compared", f"{score.pods}")
     table.add_row("disagreements", f"{len(score.disagreements)}")
     table.add_row("pods/s", f"{score.pods / score.seconds:.0f}")
+    Console(highlight=False).print(table)
+
+
+def _run_live() -> LiveScore:
+    build_suite()
+    with Progress(console=Console(stderr=True)) as progress:
+        task = progress.add_task("upstream's live suite", total=None)
+
+        def watch(test: str) -> None:
+            progress.update(task, description=f"upstream's live suite: {test}")
+
+        with open_stage() as plane:
+            return compare_live(plane, watch=watch)
+
+
+def _print_live_failures(live: LiveScore) -> None:
+    for each in (*live.plain.failures, *live.others):
+        print(f"{each.test} {each.number}: {each.message}")
+    for flip in sorted(live.flips ^ live.predicted | live.template_flips ^ live.predicted):
+        wanted = "be admitted" if flip in live.predicted else "be refused"
+        print(f"{flip.test} {flip.number}: patched, Pod and Deployment must both {wanted}")
+    for answer in live.unsafe:
+        print(f"{answer.namespace}: admitted, upstream says {', '.join(answer.forbidden or ())}")
+
+
+def _print_live_table(live: LiveScore) -> None:
+    table = Table(title="Upstream's live suite, the in-tree plugin off", title_justify="left")
+    table.add_column()
+    table.add_column(justify="right")
+    as_wanted = len(live.plain.answers) - len(live.plain.failures)
+    table.add_row("dry runs as upstream wants", f"{as_wanted}/{REQUESTS}")
+    flips = Counter(flip.test.rpartition("_fail_")[2] for flip in live.flips)
+    table.add_row("pods admitted by patches alone", f"{len(live.flips)}/{len(live.predicted)}")
+    for check, number in sorted(flips.items()):
+        table.add_row(f"  that fail {check}", f"{number}")
     Console(highlight=False).print(table)
 
 

@@ -6,7 +6,7 @@ Fields: spec.containers[*].securityContext.capabilities.add
 Allowed: undefined, [NET_BIND_SERVICE], and what the policy allows besides
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from revet.core.check import (
@@ -27,6 +27,8 @@ from revet.core.model.settings import Settings
 from revet.core.model.version import KubeVersion
 
 _ALLOWED: Final = "NET_BIND_SERVICE"
+#: Some drop a dozen by name: those would fill a warning, and what is asked would be cut off.
+_MOST_SHOWN: Final = 3
 _HINT: Final = "securityContext: {capabilities: {drop: [ALL]}}"
 
 
@@ -39,9 +41,7 @@ def _capabilities_1_22(pod: Pod, settings: Settings) -> Iterator[Finding]:
             continue
         drop = capabilities.drop or ()
         if "ALL" not in drop:
-            yield _not_dropped(
-                pointer, container.name, f"[{', '.join(drop)}]" if drop else "not set"
-            )
+            yield _not_dropped(pointer, container.name, f"[{_some(drop)}]" if drop else "not set")
         allowed = {_ALLOWED, *settings.allow}
         forbidden = [name for name in capabilities.add or () if name not in allowed]
         if forbidden:
@@ -65,10 +65,16 @@ def _added(pointer: str, container: str, forbidden: list[str], allowed: set[str]
     return Finding(
         "drop-all-capabilities",
         f"{pointer}/securityContext/capabilities/add",
-        f"capabilities.add has {names} (unrestricted capabilities); only {_list(allowed)} allowed",
+        f"capabilities.add has {_some(forbidden)} (unrestricted capabilities); "
+        f"only {_list(allowed)} allowed",
         container,
         Fix(f"remove {names} from capabilities.add"),
     )
+
+
+def _some(names: Sequence[str]) -> str:
+    shown, left = ", ".join(names[:_MOST_SHOWN]), len(names) - _MOST_SHOWN
+    return f"{shown} and {left} more" if left > 0 else shown
 
 
 def _list(allowed: set[str]) -> str:

@@ -29,7 +29,8 @@ def _seccomp_1_0(pod: Pod) -> Iterator[Finding]:
             yield Finding(
                 "seccomp-baseline",
                 f"/metadata/annotations/{escape(key)}",
-                f'annotation {key} is "{value}", must be runtime/default, localhost/* or unset',
+                f'annotation {key} is "{value}" (forbidden seccompProfile), '
+                "must be runtime/default, localhost/* or unset",
                 container_name,
                 Fix(f"{key}: runtime/default"),
             )
