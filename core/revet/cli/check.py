@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from revet.cli.check_beside import gather
 from revet.cli.check_policies import Policies, is_policy, is_profile
 from revet.cli.check_progress import track
 from revet.cli.check_scope import Namespaces, Scopes
@@ -71,7 +72,9 @@ def check(
     known = sum(_learn(namespaces, each.value) for each in pile.documents)
     if known:
         notes.append(f"The labels of {count_noun(known, 'Namespace')} of the input were used.")
-    judge = Judge(Scopes(tuple(policies.selecting), namespaces), question.namespace, watch)
+    scopes = Scopes(tuple(policies.selecting), namespaces)
+    around = gather(pile.documents, question.namespace)
+    judge = Judge(scopes, question.namespace, watch, around)
     for document in track(pile.documents, "Judging", len(pile.documents)):
         judge.add(document)
     problems = (*pile.problems, *policies.problems)

@@ -29,6 +29,7 @@ from revet.cli.report import (
 )
 from revet.core.admission import read_object
 from revet.core.audit import judge_mended
+from revet.core.check import NOT_CHECKED
 from revet.core.checks import BY_ID
 from revet.core.compiled_policy import Applied
 from revet.core.decide import Verdict, decide, decide_item
@@ -38,10 +39,12 @@ from revet.core.item import Item
 from revet.core.message import place
 from revet.core.model.mode import Mode
 from revet.core.pointer import absolute
+from revet.core.surroundings import UNSEEN, Surroundings
 from revet.core.workload import Subject
 
 _place: Final = lru_cache(maxsize=4096)(place)
 _NODE: Final = "Node"
+_NAMESPACE: Final = "Namespace"
 _DEFAULT: Final = "default"
 _OWNED: Final = "of controllers, which are judged themselves, as their pods are"
 _OUTSIDE: Final = "outside of namespaces, which only policies that select every namespace judge"
@@ -70,6 +73,7 @@ class Judge:
     scopes: Scopes
     namespace: str | None
     watch: Callable[[Judged], None] | None = None
+    around: Surroundings = UNSEEN
     _objects: list[ReportedObject] = field(default_factory=list)
     _problems: list[Problem] = field(default_factory=list)
     _not_served: list[NotServed] = field(default_factory=list)
@@ -81,8 +85,7 @@ class Judge:
         api_version, kind = str(document.value["apiVersion"]), str(document.value["kind"])
         api = resolve(api_version, kind)
         if api is None:
-            if (api_version, kind) != ("v1", "Namespace"):
-                self._unjudged.setdefault(document.source.file, Counter())[kind] += 1
+            self._unjudged.setdefault(document.source.file, Counter())[kind] += 1
             return
         try:
             self._judge(document, api)
@@ -120,16 +123,22 @@ class Judge:
             namespace = subject.metadata.namespace or self.namespace or _DEFAULT
         if api.complaint:
             self._complain_of_version(document, subject, namespace, api.complaint)
-        scope = self.scopes.of(namespace)
+        # A Namespace is judged by whoever selects it.
+        home = _name(subject) if subject.kind == _NAMESPACE else namespace
+        scope = self.scopes.of(home)
         if scope.undecided:
-            self._leave_out(document, _undecided(namespace, scope), undecided=True)
-        reason = _reason_to_leave(document, subject, namespace, scope)
+            self._leave_out(document, _undecided(home, scope), undecided=True)
+        reason = _reason_to_leave(document, subject, home, scope)
         if reason:
             # Where a policy may or may not select, that has been said.
             if scope.applied or not scope.undecided:
                 self._leave_out(document, reason)
             return
-        findings = _find(document, subject, data, scope.applied)
+        weighed = list(_weigh(subject, data, scope.applied, self.around))
+        for text in dict.fromkeys(_need(verdict) for verdict, _ in weighed if verdict.is_unknown):
+            self._leave_out(document, text)
+        known = [each for each in weighed if not each[0].is_unknown]
+        findings = _find(document, subject, known)
         reported = ReportedObject(
             file=document.source.file,
             rendered=document.source.origin != "file",
@@ -203,27 +212,34 @@ def _undecided(namespace: str, scope: Scope) -> str:
     return f"in Namespace {namespace}: policy {policies} needs its labels, and {why}"
 
 
+def _need(verdict: Verdict) -> str:
+    """Say which control could not judge, and for want of what."""
+    return f"by {verdict.finding.control}: {verdict.finding.message.removeprefix(NOT_CHECKED)}"
+
+
 def _find(
-    document: Document, subject: Subject | Item[Any], data: bytes, applied: Sequence[Applied]
+    document: Document, subject: Subject | Item[Any], weighed: Iterable[tuple[Verdict, bool]]
 ) -> Iterator[ReportedFinding]:
-    """Judge an object, and give each finding its place."""
+    """Give each finding its place."""
     locator = Locator(document.tree)
-    for verdict, patched in _weigh(subject, data, applied):
+    for verdict, patched in weighed:
         pointer = absolute(subject.prefix, verdict.finding.pointer)
         where = locator.locate(document.pointer + pointer)
         yield _word(subject, verdict, pointer, where, patched=patched)
 
 
 def _weigh(
-    subject: Subject | Item[Any], data: bytes, applied: Sequence[Applied]
+    subject: Subject | Item[Any], data: bytes, applied: Sequence[Applied], around: Surroundings
 ) -> Iterator[tuple[Verdict, bool]]:
     """Judge an object as it is, and tell apart what admission would patch."""
     if isinstance(subject, Item):
-        decision = decide_item(subject, applied, at_most=Mode.ENFORCE)
+        item = subject.within(around)
+        decision = decide_item(item, applied, at_most=Mode.ENFORCE, stands=True)
         yield from ((each, False) for each in decision.verdicts)
         return
-    decision = decide(subject.pod(), applied, is_pod=subject.is_pod, at_most=Mode.ENFORCE)
-    mended = decision.verdicts and judge_mended(subject, subject.pod(), data, applied)
+    pod = subject.pod(around)
+    decision = decide(pod, applied, is_pod=subject.is_pod, at_most=Mode.ENFORCE)
+    mended = decision.verdicts and judge_mended(subject, pod, data, applied)
     if not mended:
         yield from ((each, False) for each in decision.verdicts)
         return

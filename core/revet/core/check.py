@@ -64,11 +64,11 @@ class Finding:
     @classmethod
     def unknown(cls, control: str, pointer: str, needs: str) -> Self:
         """Say that a rule could not be judged, for want of another object."""
-        return cls(control, pointer, f"{NOT_CHECKED}{needs}", outcome=Outcome.UNKNOWN)
+        return cls(control, pointer, f"{NOT_CHECKED}needs {needs}", outcome=Outcome.UNKNOWN)
 
 
 #: What the message of an unknown outcome begins with; what is needed follows.
-NOT_CHECKED: Final = "not checked: needs "
+NOT_CHECKED: Final = "not checked: "
 
 
 CheckPod: TypeAlias = Callable[[Pod], Iterator[Finding]]

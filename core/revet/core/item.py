@@ -4,6 +4,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final, Generic, Self, TypeVar
 
 import msgspec
+from msgspec import structs
 
 from revet.core.errors import ManifestError
 from revet.core.model.namespace import LimitRange, Namespace, ResourceQuota
@@ -31,6 +32,10 @@ class Item(Generic[Body_co]):
 
     #: As of a Subject: nothing stands before the pointers of its findings.
     prefix = ""
+
+    def put_in(self, namespace: str) -> Self:
+        """Return it in a namespace, where it names none."""
+        return replace(self, metadata=structs.replace(self.metadata, namespace=namespace))
 
     def within(self, around: Surroundings) -> Self:
         """Return it with what was seen beside it."""

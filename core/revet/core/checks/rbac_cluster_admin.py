@@ -67,7 +67,7 @@ def _right(item: Item[Binding]) -> str | None:
     seen = item.around.role(role.kind, item.metadata.namespace or "", role.name)
     for body in seen.items:
         if any(_allows_all(rule) for rule in body.rules or ()):
-            return f"{role.kind} {role.name}, which allows everything,"
+            return f"{role.kind} {role.name}, which allows everything"
     # A role that is not there gives nothing; the one that may come is judged itself.
     if seen.items or seen.is_all or title(role.kind, _home(item), role.name) in _KUBERNETES:
         return ""
