@@ -14,6 +14,7 @@ from revet.core.model.mode import Mode
 from revet.core.model.pod import Pod, PodTemplateSpec
 from revet.core.model.settings import DEFAULT_SETTINGS
 from revet.core.model.version import LATEST, KubeVersion
+from revet.core.neighbours import NEIGHBOURS
 
 LETTERS = {
     "-": Default.DISABLED,
@@ -50,6 +51,7 @@ ROWS = [line.split() for line in TABLE.strip().splitlines()]
 BEYOND_TABLE = """
 read-only-rootfs          A  W  PD
 host-users-userns         -  A  W
+automount-sa-token        A  W  D
 dedicated-sa              A  W  D
 memory-limits             A  W  D
 resource-requests         A  W  D
@@ -69,8 +71,14 @@ cloud-static-creds        A  W  W
 image-registry            W  D  D
 image-no-latest           W  D  D
 image-digest              A  W  D
+psa-labels                W  W  D
+netpol-default-deny-ingress A W W
+netpol-default-deny-egress  - A W
+netpol-pod-coverage       A  W  W
 netpol-too-wide           A  W  D
 netpol-metadata           -  A  W
+limit-range               -  W  W
+resource-quota            -  A  A
 default-namespace         A  W  D
 service-external-ips      D  D  D
 service-node-port         A  W  D
@@ -146,7 +154,13 @@ def test_ids_are_unique_kebab_case_and_the_models() -> None:
 
 
 # What finds something in a pod that says nothing and has no containers.
-MUST_SAY = {"dedicated-sa", "host-users-userns", "sandbox-runtime"}
+MUST_SAY = {
+    "automount-sa-token",
+    "dedicated-sa",
+    "host-users-userns",
+    "netpol-pod-coverage",
+    "sandbox-runtime",
+}
 
 
 def _rule(revision: Revision | AdjustableRevision) -> object:
@@ -169,6 +183,10 @@ def test_a_check_keeps_the_rules(check: Check) -> None:
     assert len(set(kinds)) == len(kinds)
     assert all(not BY_NAME[kind].holds_pod for kind in kinds)
     assert check.tier in {1, 2, 3}
+    assert check.needs <= NEIGHBOURS.keys()
+    # Patches are made without a look beside, and what judges no request judges no pod.
+    assert not (check.patchable and check.needs)
+    assert not (check.standing and check.revisions)
     assert {each.field for each in check.parameters if each.field in SETTINGS} == {
         field for field, readers in SETTINGS.items() if check.id in readers
     }

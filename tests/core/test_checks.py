@@ -31,9 +31,9 @@ def _find(file: CheckFile) -> list[Finding]:
     if isinstance(subject, Item):
         rules = [rule.bind(settings) for rule in check.items if subject.kind in rule.kinds]
         assert rules
-        return [finding for rule in rules for finding in rule(subject)]
+        return [finding for rule in rules for finding in rule(subject.within(file.around))]
     revision = check.revision(KubeVersion.parse(file.version))
-    return [] if revision is None else list(revision.bind(settings)(subject.pod()))
+    return [] if revision is None else list(revision.bind(settings)(subject.pod(file.around)))
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.title)

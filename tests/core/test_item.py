@@ -9,6 +9,7 @@ from revet.core.admission import is_judged, read_object
 from revet.core.errors import ManifestError
 from revet.core.item import is_item, read_item
 from revet.core.kinds import BY_NAME, KINDS
+from revet.core.model.namespace import Namespace
 from revet.core.model.network_policy import (
     EgressRule,
     Expression,
@@ -177,6 +178,7 @@ FULL: dict[str, tuple[Manifest, Wire]] = {
             )
         ),
     ),
+    "Namespace": ({}, Namespace()),
     "Role": (RULES, ROLE),
     "ClusterRole": (RULES, ROLE),
     "RoleBinding": (GRANT, BINDING),

@@ -78,13 +78,14 @@ def test_each_kind_is_asked_about_where_it_lives(kind: str) -> None:
 
 
 def test_what_has_no_namespace_is_asked_about_without_a_selector() -> None:
-    [new, update] = _render(_policy(*CLUSTER_SCOPED, everywhere=True))
-    [key] = {entry["clientConfig"]["service"]["path"].rpartition("/")[2] for entry in (new, update)}
-    assert [entry["name"] for entry in (new, update)] == [
+    entries = _render(_policy(*CLUSTER_SCOPED, everywhere=True))
+    [key] = {entry["clientConfig"]["service"]["path"].rpartition("/")[2] for entry in entries}
+    assert [entry["name"] for entry in entries] == [
         f"cluster-{key}.revet.dev",
         f"cluster-update-{key}.revet.dev",
+        f"cluster-namespaces-{key}.revet.dev",
     ]
-    for entry in (new, update):
+    for entry in entries:
         assert entry["clientConfig"]["service"]["path"] == f"/cluster/{key}"
         # The API server has one set by default: what is empty selects everything.
         assert entry["namespaceSelector"] == entry["objectSelector"] == {}

@@ -4,6 +4,9 @@ A file that fails says in comments what is found, in order and word for word:
 `# expect: spec.containers[0] "app": privileged is true, must be false or unset`.
 `# version: v1.34` names the version of the standard, where it matters. `# settings: {allow: [/a]}`
 is what the policy sets of the control; `registries` there is spec.images.registries.
+
+Further documents of a file stand beside the object: all that its control may ask for. `# offline:`
+says that nobody can tell who sees only the file, `# unasked:` that admission is not asked.
 """
 
 import json
@@ -15,8 +18,11 @@ from typing import Any
 import yaml
 
 from revet.core.admission import read_object
+from revet.core.checks import BY_ID
 from revet.core.item import Item
 from revet.core.kinds import BY_NAME
+from revet.core.neighbours import Neighbours, read_neighbour
+from revet.core.surroundings import Surroundings
 from revet.core.workload import Subject, read
 
 ROOT = Path(__file__).parent.parent / "data" / "checks"
@@ -55,8 +61,33 @@ class CheckFile:
     @property
     def manifest(self) -> dict[str, Any]:
         """The object, as a dict of its own."""
-        manifest: dict[str, Any] = yaml.safe_load(self.text)
+        manifest: dict[str, Any] = next(yaml.safe_load_all(self.text))
         return manifest
+
+    @property
+    def beside(self) -> list[dict[str, Any]]:
+        """The objects that stand beside it."""
+        _, *others = yaml.safe_load_all(self.text)
+        return others
+
+    @property
+    def around(self) -> Surroundings:
+        """The same, as controls ask for them: there is nothing else."""
+        neighbours = Neighbours(lambda _: True)
+        for each in self.beside:
+            neighbours.put(read_neighbour(each["kind"], json.dumps(each).encode()))
+        return neighbours
+
+    @property
+    def is_told_offline(self) -> bool:
+        """Whether the file alone shows whether it passes."""
+        return not any(True for _ in self._said("offline"))
+
+    @property
+    def is_asked(self) -> bool:
+        """Whether the object is judged as it comes, not only where it stands."""
+        said = any(True for _ in self._said("unasked"))
+        return not said and not BY_ID[self.check].standing
 
     @property
     def subject(self) -> Subject | Item[Any]:

@@ -18,6 +18,7 @@ from revet.adapters.events import Notice
 from revet.adapters.health import health_app
 from revet.adapters.log import Log
 from revet.core.check import Check
+from revet.core.neighbours import NEIGHBOURS, read_neighbour
 from revet.core.render.webhook import SYSTEM_NAMESPACES
 from revet.webhook.app import Doors
 from revet.webhook.metrics import Metrics
@@ -132,6 +133,15 @@ class Harness:
             is_policy = manifest["kind"] == "HardeningPolicy"
             copy = self.knowledge.policies if is_policy else self.knowledge.namespaces
             copy.put(json.dumps(manifest).encode())
+
+    def see(self, *manifests: Manifest) -> None:
+        """Learn of what stands beside: after this nothing of what there may be is unknown."""
+        beside = self.knowledge.beside
+        copies = {kind: beside.open(kind) for kind in NEIGHBOURS if kind not in beside.freshness}
+        for _, freshness in copies.values():
+            freshness.mark()
+        for each in manifests:
+            beside.neighbours.put(read_neighbour(each["kind"], json.dumps(each).encode()))
 
     async def post(self, path: str, body: bytes, content_type: str = "application/json") -> Reply:
         """Send bytes."""

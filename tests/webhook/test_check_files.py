@@ -16,7 +16,7 @@ from tests.support.manifests import namespace
 from tests.support.reviews import messages
 from tests.webhook.harness import Harness, serve
 
-FILES = load_check_files()
+FILES = [file for file in load_check_files() if file.is_asked]
 IN_NAMESPACES = [file for file in FILES if file.is_namespaced]
 IN_NONE = [file for file in FILES if not file.is_namespaced]
 
@@ -24,6 +24,8 @@ IN_NONE = [file for file in FILES if not file.is_namespaced]
 @pytest.fixture
 async def harness(tmp_path: Path) -> AsyncIterator[Harness]:
     async with serve(tmp_path, ALL) as harness:
+        for file in FILES:
+            harness.see(*file.beside)
         yield harness
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from revet.core.kinds import BY_NAME
 from tests.support.manifests import Manifest, namespace
 from tests.support.own_checks import BAD, CLUSTER_SCOPED, ITEMS, item_check
 from tests.support.policy_builder import compile_policy
@@ -43,7 +44,7 @@ def _policy(
 
 def _object(kind: str = "ClusterRole", label: str = "all-kinds", version: str = "") -> Manifest:
     return {
-        "apiVersion": version or "rbac.authorization.k8s.io/v1",
+        "apiVersion": version or f"{BY_NAME[kind].group}/v1".removeprefix("/"),
         "kind": kind,
         "metadata": {"name": "web", "labels": {BAD: label}},
     }
