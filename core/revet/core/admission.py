@@ -15,20 +15,17 @@ from revet.core.item import Item, is_item, read_item
 from revet.core.model.mode import Mode
 from revet.core.model.pod import Pod, PodSpec
 from revet.core.patch import Operation
-from revet.core.permissions import BINDINGS, ROLES
 from revet.core.surroundings import UNSEEN, Surroundings
 from revet.core.workload import Subject, holds_pod, read
 
 _MIRROR: Final = "kubernetes.io/config.mirror"
 _NODES: Final = "system:nodes"
-#: The API server, which writes the default roles before it is ready and ends where it can't, and
-#: what fills in the aggregated ones, which would fill in nothing from then on.
-_OWN_WRITERS: Final = {
-    "system:apiserver",
+#: Who fills in the default roles that take in others, and would take in nothing once refused.
+_AGGREGATORS: Final = {
     "system:kube-controller-manager",
     "system:serviceaccount:kube-system:clusterrole-aggregation-controller",
 }
-_DEFAULT_ROLES: Final = {"cluster-admin", "admin", "edit", "view"}
+_AGGREGATED: Final = {"admin", "edit", "view"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,14 +52,15 @@ class Request:
         return annotations is not None and _MIRROR in annotations and _NODES in self.groups
 
     @property
-    def is_own_role(self) -> bool:
-        """Whether Kubernetes itself writes a default role: refusing would stop the cluster.
+    def is_aggregation(self) -> bool:
+        """Whether Kubernetes itself fills in view, edit or admin: refusing would end that for good.
 
-        What was added to such a role was judged where somebody wrote it.
+        What comes in was judged where somebody wrote it.
         """
-        name = self.subject.metadata.name or ""
-        is_default = name.startswith("system:") or name in _DEFAULT_ROLES
-        return is_default and self.subject.kind in ROLES + BINDINGS and self.user in _OWN_WRITERS
+        is_default = (
+            self.subject.kind == "ClusterRole" and self.subject.metadata.name in _AGGREGATED
+        )
+        return is_default and self.user in _AGGREGATORS
 
     @property
     def needs_judging(self) -> bool:
@@ -117,7 +115,7 @@ def judge(request: Request, applied: Sequence[Applied]) -> Decision:
         return Decision()
     subject = request.subject
     if isinstance(subject, Item):
-        at_most = Mode.AUDIT if request.is_own_role else Mode.ENFORCE
+        at_most = Mode.AUDIT if request.is_aggregation else Mode.ENFORCE
         return decide_item(subject.within(request.around), applied, at_most=at_most)
     pod = subject.pod(request.around)
     if not subject.is_pod:

@@ -1,7 +1,6 @@
-"""What Kubernetes itself writes of its default roles is reported, and never refused.
+"""What Kubernetes itself fills in to its aggregated roles is reported, and never refused.
 
-The API server writes them before it is ready, and ends where it can't; and a default role that was
-once refused would take in no aggregated role any more.
+One that was once refused would take in no role any more.
 """
 
 import json
@@ -40,30 +39,13 @@ def _modes(kind: str, name: str, user: str, **fields: Any) -> set[Mode]:  # noqa
     [
         ("edit", AGGREGATOR, Mode.AUDIT),
         ("admin", "system:kube-controller-manager", Mode.AUDIT),
-        ("system:node", "system:apiserver", Mode.AUDIT),
         ("edit", "jane", Mode.ENFORCE),
         ("edit", "system:serviceaccount:kube-system:other", Mode.ENFORCE),
-        ("system:node", "", Mode.ENFORCE),
+        ("edit", "", Mode.ENFORCE),
+        ("system:node", AGGREGATOR, Mode.ENFORCE),
         # An aggregate of somebody's own is as strong as what it takes in.
         ("monitoring", AGGREGATOR, Mode.ENFORCE),
-        ("editor", "system:apiserver", Mode.ENFORCE),
     ],
 )
-def test_what_kubernetes_writes_of_its_own_roles_is_only_reported(
-    name: str, user: str, mode: Mode
-) -> None:
+def test_what_kubernetes_fills_in_itself_is_only_reported(name: str, user: str, mode: Mode) -> None:
     assert _modes("ClusterRole", name, user, rules=[EXEC]) == {mode}
-
-
-def test_that_is_so_of_bindings_too() -> None:
-    data = json.dumps(
-        {
-            "metadata": {"name": "system:discovery"},
-            "roleRef": {"kind": "ClusterRole", "name": "system:discovery"},
-            "subjects": [{"kind": "Group", "name": "system:unauthenticated"}],
-        }
-    ).encode()
-    binding = read_object("rbac.authorization.k8s.io", "ClusterRoleBinding", data)
-    for user, mode in (("system:apiserver", Mode.AUDIT), ("jane", Mode.ENFORCE)):
-        decision = judge(Request(binding, None, data, (), user), APPLIED)
-        assert {each.mode for each in decision.verdicts} == {mode}
