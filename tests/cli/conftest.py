@@ -6,8 +6,8 @@ from typing import Any, TypeAlias
 
 import pytest
 
-from revet.cli.check import Question, check
-from revet.cli.report import Report
+from revet.cli.check.manifests import Question, check
+from revet.cli.check.report import Report
 
 Ask: TypeAlias = Callable[..., Report]
 

@@ -4,7 +4,7 @@ from collections import Counter
 from dataclasses import replace
 from typing import Final
 
-from revet.cli.report import (
+from revet.cli.check.report import (
     NotChecked,
     NotServed,
     Problem,

@@ -5,7 +5,7 @@ from typing import Final
 import pytest
 import yaml
 
-from revet.cli.report import Exit
+from revet.cli.check.report import Exit
 from revet.core.model.mode import Mode
 from tests.cli.conftest import Ask
 

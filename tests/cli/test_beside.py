@@ -4,7 +4,7 @@ from typing import Final
 
 import pytest
 
-from revet.cli.report import Exit, Report
+from revet.cli.check.report import Exit, Report
 from revet.core.model.mode import Mode
 from tests.cli.conftest import Ask
 

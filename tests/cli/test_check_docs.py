@@ -6,8 +6,8 @@ from typing import Final
 
 import typer
 
+from revet.cli.check.output.text import Style, render_text
 from revet.cli.main import check
-from revet.cli.output.text import Style, render_text
 from revet.core.model.mode import Mode
 from tests.cli.reports import REPORT
 

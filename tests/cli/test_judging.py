@@ -8,8 +8,8 @@ from typing import Final
 import pytest
 import yaml
 
-from revet.cli.check import Question, check
-from revet.cli.report import Exit, NotChecked, Report, ReportedFinding
+from revet.cli.check.manifests import Question, check
+from revet.cli.check.report import Exit, NotChecked, Report, ReportedFinding
 from revet.core.admission import Request, judge, patch, read_object
 from revet.core.compiled_policy import Applied, CompiledPolicy
 from revet.core.defaulting import set_defaults

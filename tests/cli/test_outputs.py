@@ -9,10 +9,10 @@ from xml.etree import ElementTree as ET
 import pytest
 from jsonschema import Draft4Validator, Draft202012Validator
 
-from revet.cli.output import FORMATS
-from revet.cli.output.sarif import SCHEMA
-from revet.cli.output.text import Style, render_text
-from revet.cli.report import Report
+from revet.cli.check.output import FORMATS
+from revet.cli.check.output.sarif import SCHEMA
+from revet.cli.check.output.text import Style, render_text
+from revet.cli.check.report import Report
 from revet.core.model.mode import Mode
 from tests.cli.reports import BROKEN, EMPTY, HOSTILE, REPORT
 from tests.support.goldens import assert_golden

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from revet.cli.report import Exit, Problem
+from revet.cli.check.report import Exit, Problem
 from revet.core.errors import PolicyError
 from revet.core.model.mode import Mode
 from revet.core.model.policy import parse_policy

@@ -8,11 +8,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from revet.cli.check_progress import track
+from revet.cli.check.progress import track
 
 CODE = """
 import sys
-from revet.cli.check_progress import track
+from revet.cli.check.progress import track
 print(list(track(range(5), "Judging", 5, clock=iter({times}).__next__)))
 """
 

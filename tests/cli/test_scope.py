@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from revet.cli.check_scope import KnownLabels, Namespaces, Scopes, SelectingPolicy, match
+from revet.cli.check.scope import KnownLabels, Namespaces, Scopes, SelectingPolicy, match
 from revet.core.compiled_policy import CompiledPolicy
 from revet.core.model.selector import LabelSelector
 from tests.support.policy_builder import PROD, build_policy, named

@@ -8,7 +8,7 @@ from typing import Annotated, Final, TypeAlias
 
 import typer
 
-from revet.cli import check_options as options
+from revet.cli.check import options
 
 BAD_INPUT: Final = 2
 
@@ -112,8 +112,8 @@ def check(
     decided.
     """
     options.refuse_contradictions(paths, output, output_file, fix=fix, diff=diff)
-    from revet.cli.check import Question, check, parse_labels  # noqa: PLC0415 -- as in explain
-    from revet.cli.check_printing import Printing  # noqa: PLC0415
+    from revet.cli.check.manifests import Question, check, parse_labels  # noqa: PLC0415 -- as in explain
+    from revet.cli.check.printing import Printing  # noqa: PLC0415
     from revet.core.errors import Error  # noqa: PLC0415
     from revet.core.model.mode import Mode  # noqa: PLC0415
 
@@ -124,7 +124,7 @@ def check(
     question = Question(tuple(paths), tuple(policy or ()), tuple(values or ()), namespace, labels)
     printing = Printing(Mode(fail_on.capitalize()), output.value, output_file)
     if fix or diff:
-        from revet.cli.check_fixing import Fixing  # noqa: PLC0415 -- as in explain
+        from revet.cli.check.fixing import Fixing  # noqa: PLC0415 -- as in explain
 
         raise typer.Exit(Fixing(fix, diff).run(question, printing))
     raise typer.Exit(printing.print(check(question)))
@@ -175,10 +175,10 @@ def render(
 
     Of each given Namespace, too. Nothing is sent. Ends with 2 if something can't be read.
     """
-    from revet.cli.output.text import list_problems  # noqa: PLC0415 -- as in explain
+    from revet.cli.check.output.text import list_problems  # noqa: PLC0415 -- as in explain
+    from revet.cli.check.report import Report  # noqa: PLC0415
     from revet.cli.render import Setup, write  # noqa: PLC0415
     from revet.cli.render import render as render_all  # noqa: PLC0415
-    from revet.cli.report import Report  # noqa: PLC0415
     from revet.core.message import plain  # noqa: PLC0415
 
     setup = Setup(own_namespace, tuple(system_namespace or ()), webhook_url)

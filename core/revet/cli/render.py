@@ -7,10 +7,10 @@ from typing import Any, Final
 
 import yaml
 
-from revet.cli.check import read_policies
-from revet.cli.check_policies import Policies
+from revet.cli.check.manifests import read_policies
+from revet.cli.check.policies import Policies
+from revet.cli.check.report import Problem
 from revet.cli.load import Document, InputProblem, Skipped, find_inputs, find_renderers, load
-from revet.cli.report import Problem
 from revet.core.compiled_policy import CompiledPolicy
 from revet.core.model.meta import BREAK_GLASS_LABEL, PAUSED_ANNOTATION, Manifest
 from revet.core.model.mode import Mode

@@ -12,7 +12,7 @@ import msgspec
 
 from revet.adapters.kube import Collection, Kube, KubeError
 from revet.adapters.objects import Objects
-from revet.cli.check_scope import SYSTEM, KnownLabels, match
+from revet.cli.check.scope import SYSTEM, KnownLabels, match
 from revet.core.admission import read_object
 from revet.core.audit import inspect
 from revet.core.compiled_policy import Applied, CompiledPolicy, apply

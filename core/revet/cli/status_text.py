@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from textwrap import fill
 from typing import Final
 
-from revet.cli.report import MODES, count_noun
+from revet.cli.check.report import MODES, count_noun
 from revet.cli.status import ObjectHere, Status
 from revet.core.decide import Verdict
 from revet.core.message import place, plain

@@ -8,9 +8,9 @@ from typing import Any, Final
 import pytest
 import yaml
 
-from revet.cli.check import Question, check
-from revet.cli.check_fixing import Fixes
-from revet.cli.report import Report
+from revet.cli.check.fixing import Fixes
+from revet.cli.check.manifests import Question, check
+from revet.cli.check.report import Report
 from tests.support.check_files import CheckFile, load_check_files
 
 FILES: Final = load_check_files()

@@ -12,12 +12,12 @@ from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import Final
 
-from revet.cli.check import Question, check
-from revet.cli.check_printing import Printing, write
-from revet.cli.fix import Refusal, Wish, find_growths, rewrite, unshare
-from revet.cli.judge import Judged
+from revet.cli.check.fix import Refusal, Wish, find_growths, rewrite, unshare
+from revet.cli.check.judge import Judged
+from revet.cli.check.manifests import Question, check
+from revet.cli.check.printing import Printing, write
+from revet.cli.check.report import Exit, count_noun
 from revet.cli.load import STDIN_NAME, Document
-from revet.cli.report import Exit, count_noun
 from revet.core.admission import Request, patch
 from revet.core.check import Assignment, Json
 from revet.core.message import plain

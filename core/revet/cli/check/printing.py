@@ -9,9 +9,9 @@ from typing import TextIO
 
 import typer
 
-from revet.cli.output import FORMATS
-from revet.cli.output.text import Style, list_problems, render_text, render_verdict
-from revet.cli.report import Exit, Report
+from revet.cli.check.output import FORMATS
+from revet.cli.check.output.text import Style, list_problems, render_text, render_verdict
+from revet.cli.check.report import Exit, Report
 from revet.core.model.mode import Mode
 
 

@@ -12,12 +12,8 @@ from typing import Any, Final
 
 import msgspec
 
-from revet.cli.check_absurd import ENCODING_ERRORS, complain
-from revet.cli.check_scope import Scope, Scopes
-from revet.cli.check_versions import Api, resolve
-from revet.cli.load import Document, Place
-from revet.cli.load.places import Locator
-from revet.cli.report import (
+from revet.cli.check.complaint import ENCODING_ERRORS, complain
+from revet.cli.check.report import (
     NotChecked,
     NotServed,
     Problem,
@@ -27,6 +23,10 @@ from revet.cli.report import (
     UsedPolicy,
     title,
 )
+from revet.cli.check.scope import Scope, Scopes
+from revet.cli.check.versions import Api, resolve
+from revet.cli.load import Document, Place
+from revet.cli.load.places import Locator
 from revet.core.admission import read_object
 from revet.core.audit import judge_mended
 from revet.core.check import NOT_CHECKED

@@ -6,7 +6,7 @@ A case has one failure at most, with all its findings in the text: many readers 
 from collections.abc import Iterable
 from xml.etree import ElementTree as ET
 
-from revet.cli.report import Report, ReportedFinding, ReportedObject, count_noun, fails
+from revet.cli.check.report import Report, ReportedFinding, ReportedObject, count_noun, fails
 from revet.core.message import plain
 from revet.core.model.mode import Mode
 

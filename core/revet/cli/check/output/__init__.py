@@ -3,10 +3,10 @@
 from collections.abc import Callable
 from typing import Final
 
-from revet.cli.output.json import render_json
-from revet.cli.output.junit import render_junit
-from revet.cli.output.sarif import render_sarif
-from revet.cli.report import Report
+from revet.cli.check.output.json import render_json
+from revet.cli.check.output.junit import render_junit
+from revet.cli.check.output.sarif import render_sarif
+from revet.cli.check.report import Report
 from revet.core.model.mode import Mode
 
 #: The forms for programs; that for people has a style and stands in text.py.

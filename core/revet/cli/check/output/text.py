@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Final
 
-from revet.cli.output.links import find_page
-from revet.cli.report import (
+from revet.cli.check.output.links import find_page
+from revet.cli.check.report import (
     MODES,
     Count,
     NotChecked,

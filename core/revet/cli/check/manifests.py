@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from revet.cli.check_beside import gather
-from revet.cli.check_policies import Policies, is_policy, is_profile
-from revet.cli.check_progress import track
-from revet.cli.check_scope import Namespaces, Scopes
-from revet.cli.judge import Judge, Judged
+from revet.cli.check.beside import gather
+from revet.cli.check.judge import Judge, Judged
+from revet.cli.check.policies import Policies, is_policy, is_profile
+from revet.cli.check.progress import track
+from revet.cli.check.report import NotChecked, Problem, Report, count_noun
+from revet.cli.check.scope import Namespaces, Scopes
 from revet.cli.load import (
     Chart,
     Document,
@@ -28,7 +29,6 @@ from revet.cli.load import (
     load,
     read_input,
 )
-from revet.cli.report import NotChecked, Problem, Report, count_noun
 from revet.core.errors import Error
 from revet.core.model.mode import Mode
 from revet.core.model.policy import KIND, Profile

@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterable
 from typing import Any, Final
 
-from revet.cli.report import (
+from revet.cli.check.report import (
     MODES,
     Count,
     Report,

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final, cast
 
-from revet.cli.fix.edit import Edit, Writer, apply
-from revet.cli.fix.growth import Growth, grow
-from revet.cli.fix.syntax import EditError, read_roots
+from revet.cli.check.fix.edit import Edit, Writer, apply
+from revet.cli.check.fix.growth import Growth, grow
+from revet.cli.check.fix.syntax import EditError, read_roots
 from revet.cli.load import Document, Place
 from revet.cli.load.places import TextError, Tree
 from revet.cli.load.text import part_text, read_text

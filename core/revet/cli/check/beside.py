@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import msgspec
 
-from revet.cli.check_absurd import ENCODING_ERRORS
+from revet.cli.check.complaint import ENCODING_ERRORS
 from revet.cli.load import Document
 from revet.core.errors import ManifestError
 from revet.core.neighbours import NEIGHBOURS, Neighbours, read_neighbour

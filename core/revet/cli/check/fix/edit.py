@@ -4,9 +4,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from revet.cli.fix.growth import Growth
-from revet.cli.fix.snippet import write_block, write_flow
-from revet.cli.fix.syntax import Branch, EditError, Leaf, Node, Root
+from revet.cli.check.fix.growth import Growth
+from revet.cli.check.fix.snippet import write_block, write_flow
+from revet.cli.check.fix.syntax import Branch, EditError, Leaf, Node, Root
 from revet.core.check import Json
 from revet.core.pointer import field_path, join
 

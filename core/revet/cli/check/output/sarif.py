@@ -10,9 +10,9 @@ from pathlib import PurePath
 from typing import Any, Final
 from urllib.parse import quote
 
-from revet.cli.output.json import dump
-from revet.cli.output.links import find_page
-from revet.cli.report import Exit, Report, ReportedFinding, ReportedObject
+from revet.cli.check.output.json import dump
+from revet.cli.check.output.links import find_page
+from revet.cli.check.report import Exit, Report, ReportedFinding, ReportedObject
 from revet.core.checks import BY_ID
 from revet.core.explain import explain
 from revet.core.model.mode import Mode

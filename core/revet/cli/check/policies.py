@@ -6,9 +6,9 @@ from typing import Final, TypeGuard
 
 import msgspec
 
-from revet.cli.check_scope import SelectingPolicy
+from revet.cli.check.report import Problem, UsedPolicy
+from revet.cli.check.scope import SelectingPolicy
 from revet.cli.load import Document
-from revet.cli.report import Problem, UsedPolicy
 from revet.core.compiled_policy import CompiledPolicy
 from revet.core.errors import PolicyError
 from revet.core.model.policy import GROUP, KIND, VERSION, HardeningPolicy, Profile, parse_policy

@@ -5,8 +5,8 @@ from typing import Final
 
 import msgspec
 
+from revet.cli.check.report import Problem
 from revet.cli.load import Document
-from revet.cli.report import Problem
 from revet.core.pointer import field_path, join
 
 #: What turning a document into JSON may raise: numbers and texts that JSON can't hold, depth.
