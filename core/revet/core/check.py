@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Final, NamedTuple, Self, TypeAlias
 
+import msgspec
+
 from revet.core.item import Item
 from revet.core.model.mode import Mode
 from revet.core.model.pod import Pod
@@ -29,24 +31,21 @@ class Outcome(Enum):
     UNKNOWN = "unknown"
 
 
-@dataclass(frozen=True, slots=True)
-class Assignment:
+class Assignment(msgspec.Struct, frozen=True):
     """Set the value at a JSON pointer (RFC 6901), making parents that are missing."""
 
     pointer: str
     value: Json
 
 
-@dataclass(frozen=True, slots=True)
-class Fix:
+class Fix(msgspec.Struct, frozen=True, gc=False):
     """How to mend a finding: what to write, and assignments if they can't break a working pod."""
 
     hint: str
     assignments: tuple[Assignment, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(msgspec.Struct, frozen=True, gc=False):
     """A rule that an object breaks, or that can't be judged: where, what stands there, what may.
 
     `pointer` is a JSON pointer (RFC 6901) to the offending field, present or not, relative to the

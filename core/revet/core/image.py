@@ -28,11 +28,6 @@ class ImageReference(NamedTuple):
     digest: str
 
     @property
-    def is_pinned(self) -> bool:
-        """Whether it has a digest that is one: no runtime starts anything by another."""
-        return _DIGEST.fullmatch(self.digest) is not None
-
-    @property
     def tagged(self) -> str:
         """The name and the tag, if there is one."""
         return f"{self.name}:{self.tag}" if self.tag else self.name
@@ -46,6 +41,11 @@ def images(pod: Pod) -> Iterator[tuple[str, str | None, str]]:
     for index, volume in enumerate(pod.spec.volumes or ()):
         if volume.image is not None and volume.image.reference:
             yield f"/spec/volumes/{index}/image/reference", None, volume.image.reference
+
+
+def is_pinned(reference: str) -> bool:
+    """Return whether it has a digest that is one: no runtime starts anything by another."""
+    return _DIGEST.fullmatch(reference.partition("@")[2]) is not None
 
 
 def split_reference(reference: str) -> ImageReference:

@@ -9,7 +9,7 @@ from revet.core.model.container import Resources
 from revet.core.model.pod import Pod
 
 _ZERO: Final = re.compile(r"[+-]?[0.]*([a-zA-Z].*)?")
-_NONE: Final = Resources()
+_NOTHING: Final[Mapping[str, str | float | None]] = {}
 
 
 def find_without(
@@ -21,15 +21,15 @@ def find_without(
     server fills it in. Zero counts as nothing: to the kernel it is no limit. Ephemeral containers
     can have neither.
     """
-    shared = pod.spec.resources or _NONE
+    shared = _set(pod.spec.resources, field)
     for pointer, container in pod.containers:
         if "ephemeralContainers" in pointer:
             continue
-        own = container.resources or _NONE
+        own = _set(container.resources, field)
         missing = [
-            f"{name} but 0" if name in _set(own, field) else name
+            f"{name} but 0" if name in own else name
             for name in names
-            if not (_has(own, field, name) or _has(shared, field, name))
+            if not (_is_more_than_zero(own.get(name)) or _is_more_than_zero(shared.get(name)))
         ]
         if missing:
             yield Finding(
@@ -41,12 +41,10 @@ def find_without(
             )
 
 
-def _has(resources: Resources, field: str, name: str) -> bool:
-    return _is_more_than_zero(_set(resources, field).get(name))
-
-
-def _set(resources: Resources, field: str) -> Mapping[str, str | float | None]:
-    limits, requests = resources.limits or {}, resources.requests or {}
+def _set(resources: Resources | None, field: str) -> Mapping[str, str | float | None]:
+    if resources is None:
+        return _NOTHING
+    limits, requests = resources.limits or _NOTHING, resources.requests or _NOTHING
     return limits if field == "limits" else {**limits, **requests}
 
 

@@ -15,15 +15,15 @@ from revet.core.check import (
     Profiles,
     Revision,
 )
-from revet.core.image import images, split_reference
+from revet.core.image import images, is_pinned, split_reference
 from revet.core.model.pod import Pod
 from revet.core.model.version import KubeVersion
 
 
 def _image_digest(pod: Pod) -> Iterator[Finding]:
     for pointer, container, reference in images(pod):
-        image = split_reference(reference)
-        if not image.is_pinned:
+        if not is_pinned(reference):
+            image = split_reference(reference)
             told = f"has {image.digest} for a digest" if image.digest else "has no digest"
             yield Finding(
                 "image-digest",

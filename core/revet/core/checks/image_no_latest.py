@@ -15,15 +15,17 @@ from revet.core.check import (
     Profiles,
     Revision,
 )
-from revet.core.image import images, split_reference
+from revet.core.image import images, is_pinned, split_reference
 from revet.core.model.pod import Pod
 from revet.core.model.version import KubeVersion
 
 
 def _image_no_latest(pod: Pod) -> Iterator[Finding]:
     for pointer, container, reference in images(pod):
+        if is_pinned(reference):
+            continue
         image = split_reference(reference)
-        if not image.is_pinned and image.tag in {"", "latest"}:
+        if image.tag in {"", "latest"}:
             told = "no tag" if not image.tag else "the tag latest"
             yield Finding(
                 "image-no-latest",

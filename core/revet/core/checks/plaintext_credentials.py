@@ -5,7 +5,7 @@ Allowed: values that do not look like one
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from revet.core.check import (
@@ -17,6 +17,7 @@ from revet.core.check import (
     Profiles,
     Revision,
 )
+from revet.core.model.container import EnvVar
 from revet.core.model.pod import Pod
 from revet.core.model.version import KubeVersion
 
@@ -24,6 +25,11 @@ _NAME: Final = re.compile(
     r"(?i)(password|passwd|passphrase|"
     r"(^|[_.-]|(?-i:(?<=[a-z0-9])(?=[A-Z])))"
     r"(pass|pwd|secret|token|api[_.-]?key|access[_.-]?key|private[_.-]?key|credentials?))$"
+)
+#: What such a name ends in: few names need the whole form.
+_ENDS: Final = (
+    *("password", "passwd", "passphrase", "pass", "pwd"),
+    *("secret", "token", "key", "credential", "credentials"),
 )
 #: By the value alone: keys of well-known makers, private keys, passwords in addresses. The text
 #: that each must have is looked for first, which is many times as fast.
@@ -34,7 +40,7 @@ _VALUES: Final = (
     ("glpat-", re.compile(r"\bglpat-[A-Za-z0-9_-]{20}")),
     ("xox", re.compile(r"\bxox[baprs]-[A-Za-z0-9-]{10}")),
     ("sk_live_", re.compile(r"\bsk_live_[A-Za-z0-9]{16}")),
-    ("://", re.compile(r"://[^/\s:@]*:[^/\s:@$]+@")),
+    ("@", re.compile(r"://[^/\s:@]*:[^/\s:@$]+@")),
 )
 #: What stands under such names but is a place, a switch or a small number.
 _PLACE: Final = re.compile(
@@ -48,22 +54,33 @@ _LONGEST_NAME: Final = 64
 
 def _plaintext_credentials(pod: Pod) -> Iterator[Finding]:
     for pointer, container in pod.containers:
-        for index, variable in enumerate(container.env or ()):
-            value = (variable.value or "")[:_LOOKED_AT]
-            if value and _is_credential(variable.name[-_LONGEST_NAME:], value):
+        env = container.env or ()
+        forms = _possible_forms(env)
+        for index, variable in enumerate(env):
+            name, value = variable.name, variable.value
+            # Most are ruled out by the end of their names.
+            if not value or not (forms or name.lower().endswith(_ENDS)):
+                continue
+            if _is_credential(name, value[:_LOOKED_AT], forms):
                 yield Finding(
                     "plaintext-credentials",
                     f"{pointer}/env/{index}/value",
-                    f"the value of env {variable.name} looks like a credential",
+                    f"the value of env {name} looks like a credential",
                     container.name,
                     Fix("keep it in a Secret, and mount that as a file"),
                 )
 
 
-def _is_credential(name: str, value: str) -> bool:
-    if _NAME.search(name) and not _PLACE.match(value):
+def _possible_forms(env: Sequence[EnvVar]) -> list[re.Pattern[str]]:
+    """Rule out for all variables at once what none of them can be."""
+    values = "\n".join([variable.value or "" for variable in env])
+    return [form for text, form in _VALUES if text in values]
+
+
+def _is_credential(name: str, value: str, forms: Sequence[re.Pattern[str]]) -> bool:
+    if _NAME.search(name[-_LONGEST_NAME:]) and not _PLACE.match(value):
         return True
-    return any(text in value and form.search(value) for text, form in _VALUES)
+    return any(form.search(value) for form in forms)
 
 
 CHECK = Check(
