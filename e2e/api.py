@@ -19,6 +19,7 @@ MERGE: Final = "application/merge-patch+json"
 STRATEGIC: Final = "application/strategic-merge-patch+json"
 _DRY_RUN: Final = "?dryRun=All"
 _PLURALS: Final = {
+    "Namespace": "api/v1/namespaces",
     "Pod": "api/v1/pods",
     "PodTemplate": "api/v1/podtemplates",
     "ReplicationController": "api/v1/replicationcontrollers",
@@ -37,6 +38,7 @@ _PLURALS: Final = {
     "Role": "apis/rbac.authorization.k8s.io/v1/roles",
     "RoleBinding": "apis/rbac.authorization.k8s.io/v1/rolebindings",
     "ClusterRole": "apis/rbac.authorization.k8s.io/v1/clusterroles",
+    "Gateway": "apis/gateway.networking.k8s.io/v1/gateways",
     "ClusterRoleBinding": "apis/rbac.authorization.k8s.io/v1/clusterrolebindings",
 }
 
