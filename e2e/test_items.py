@@ -97,8 +97,8 @@ by_kind = pytest.mark.parametrize("case", CASES, ids=lambda case: case.kind)
 
 
 def test_every_kind_that_the_api_server_has_is_tried() -> None:
-    # Secrets have a test of their own; Gateways come by a CRD, under the expressions of Services.
-    assert {case.kind for case in CASES} | {"Secret", "Gateway"} == set(ITEMS)
+    # Some have a test of their own; Gateways come by a CRD, under the expressions of Services.
+    assert {case.kind for case in CASES} | {"Namespace", "Secret", "Gateway"} == set(ITEMS)
     judged = {kind.name: kind.judged for kind in KINDS}
     assert judged["Gateway"] == judged["Service"]
 
@@ -209,4 +209,27 @@ def test_of_secrets_only_tokens_are_sent(
     for change in (LABELLED, NOTED, {"stringData": {"password": "c"}}):
         assert api.patch(secret, namespace, change).status == 200
     assert api.delete(secret, namespace).is_success
+    assert recorder.about(name) == expected
+
+
+@pytest.mark.parametrize(
+    ("labels", "is_sent"),
+    [
+        (None, False),
+        ({"team": "a"}, False),
+        ({"pod-security.kubernetes.io/warn": "baseline"}, False),
+        ({"pod-security.kubernetes.io/enforce": "baseline"}, True),
+    ],
+)
+@pytest.mark.usefixtures("door")
+def test_of_namespaces_only_those_with_a_level_are_sent(
+    recorder: Recorder, api: Api, labels: dict[str, str] | None, *, is_sent: bool
+) -> None:
+    new = _object("v1", "Namespace")
+    name = new["metadata"]["name"]
+    new["metadata"] |= {} if labels is None else {"labels": labels}
+    recorder.calls.clear()
+    answer = api.send("POST", "/api/v1/namespaces?dryRun=All", new)
+    assert answer.is_success, answer.message
+    expected = [Call("cluster", "CREATE", "Namespace", name)] if is_sent else []
     assert recorder.about(name) == expected

@@ -16,6 +16,15 @@ _OWN: Final = f"--namespace={NAMESPACE}"
 _OTHER: Final = "--namespace=default"
 _ALL: Final = "--all-namespaces"
 _STATUS: Final = "--subresource=status"
+#: What controls ask for beside the object that they judge at admission.
+NEEDED: Final = (
+    "serviceaccounts",
+    "networkpolicies.networking.k8s.io",
+    "roles.rbac.authorization.k8s.io",
+    "clusterroles.rbac.authorization.k8s.io",
+    "rolebindings.rbac.authorization.k8s.io",
+    "clusterrolebindings.rbac.authorization.k8s.io",
+)
 
 
 @pytest.mark.parametrize(
@@ -47,7 +56,23 @@ _STATUS: Final = "--subresource=status"
         (WEBHOOK, ("create", "events", _OTHER), True),
         (OPERATOR, ("create", "events", _OTHER), True),
         (OPERATOR, ("delete", "networkpolicies", _OTHER), True),
-        (WEBHOOK, ("list", "networkpolicies", _OTHER), False),
+        *(
+            (account, (verb, kind, _ALL), True)
+            for account in (WEBHOOK, OPERATOR)
+            for kind in NEEDED
+            for verb in ("list", "watch")
+            if account == WEBHOOK or verb == "list"
+        ),
+        *(
+            (OPERATOR, ("list", kind, _ALL), True)
+            for kind in ("services", "ingresses", "limitranges", "resourcequotas")
+        ),
+        (WEBHOOK, ("get", "serviceaccounts/default", _OTHER), False),
+        (WEBHOOK, ("list", "services", _ALL), False),
+        (WEBHOOK, ("list", "secrets", _ALL), False),
+        (OPERATOR, ("patch", "serviceaccounts", _OTHER), False),
+        (OPERATOR, ("patch", "services", _OTHER), False),
+        (OPERATOR, ("bind", "clusterroles"), False),
         (OPERATOR, ("create", "validatingwebhookconfigurations/revet"), True),
         (OPERATOR, ("create", "validatingwebhookconfigurations/other"), False),
         (OPERATOR, ("create", "validatingwebhookconfigurations"), False),

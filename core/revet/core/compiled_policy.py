@@ -8,6 +8,7 @@ from revet.core.check import Check, CheckItem
 from revet.core.checks import ALL
 from revet.core.engine import ActiveCheck, Change, select_profile
 from revet.core.entry import Entry, entries, is_for_all, named_namespaces, scopes
+from revet.core.kinds import PODS
 from revet.core.model.mode import Mode
 from revet.core.model.policy import HardeningPolicy, HardeningPolicySpec
 from revet.core.model.selector import Labels, compile_selector
@@ -84,6 +85,12 @@ class CompiledPolicy:
             named=named_namespaces(spec.namespace_selector),
             is_for_all=is_for_all(spec.namespace_selector),
         )
+
+    @property
+    def judged_kinds(self) -> frozenset[str]:
+        """The kinds that its controls judge, as they come or where they stand."""
+        pods = PODS if self.pod_checks else frozenset[str]()
+        return pods.union(self.item_checks, self.standing_checks)
 
     @property
     def needs(self) -> frozenset[str]:
