@@ -58,8 +58,8 @@ def _context(settings: Settings, kube: Kube, metrics: Metrics, log: Log) -> Cont
     )
 
 
-async def _lead(context: Context) -> None:
-    """Do the work of the leader, until cancelled."""
+async def _lead(context: Context, asked: Callable[[], None]) -> None:
+    """Do the work of the leader, until cancelled; `asked` is called when we are asked to end."""
     context.metrics.leads.set(1)
     context.log.write("leading", identity=context.settings.identity)
     await _take_in(context)
@@ -69,13 +69,14 @@ async def _lead(context: Context) -> None:
         tasks.create_task(reconciler.run())
         tasks.create_task(audit.run())
         tasks.create_task(keep_fresh(reconciler, context, _FRESH_EVERY_S))
-        tasks.create_task(
-            kopf.operator(
-                clusterwide=True,
-                registry=handlers.registry(context),
-                settings=handlers.settings(),
-            )
-        )
+        tasks.create_task(_watch(context, asked))
+
+
+async def _watch(context: Context, asked: Callable[[], None]) -> None:
+    """Have kopf watch. It takes SIGTERM and SIGINT to itself, and then just returns."""
+    registry = handlers.registry(context)
+    await kopf.operator(clusterwide=True, registry=registry, settings=handlers.settings())
+    asked()
 
 
 async def _take_in(context: Context) -> None:
@@ -100,7 +101,7 @@ async def _elect(context: Context, end: Callable[[str], None]) -> None:
 
     async def lead() -> None:
         try:
-            await _lead(context)
+            await _lead(context, lambda: end(_ASKED))
         except BaseExceptionGroup as error:
             context.log.write("failed", trace="".join(format_exception(error)))
             end("a part of it failed")
