@@ -18,18 +18,19 @@ import typer
 import uvloop
 from aiohttp import web
 from kubernetes.aio.leaderelection import electionconfig, leaderelection
-from kubernetes.aio.leaderelection.resourcelock.leaselock import LeaseLock
 
 from revet.adapters.address import Address, SettingsError
 from revet.adapters.clock import Timestamps
 from revet.adapters.health import health_app
 from revet.adapters.kube import Kube, KubeError, connect
+from revet.adapters.lease import Lease
 from revet.adapters.log import LibraryHandler, Log
 from revet.adapters.objects import Objects
 from revet.core.render.webhook import SYSTEM_NAMESPACES
 from revet.operator import flags, handlers
 from revet.operator.audit import Audit
 from revet.operator.context import Context
+from revet.operator.intake import Intake
 from revet.operator.metrics import Metrics
 from revet.operator.picture import CLUSTER, Key, Picture
 from revet.operator.queue import Queue
@@ -41,7 +42,9 @@ _BAD_INPUT: Final = 2
 _FRESH_START: Final = 3
 _ASKED: Final = "asked to"
 _LEASE_S: Final = 15
-_RENEW_S: Final = 10
+# Others may take the Lease 15 s after it was renewed. We have ended by then: 2 s of rest, 9 s of
+# trying, and two requests.
+_RENEW_S: Final = 9
 _RETRY_S: Final = 2
 _FRESH_EVERY_S: Final = 30.0
 _LOG_EVERY_S: Final = 0.005  # so that one write carries many lines
@@ -62,33 +65,29 @@ async def _lead(context: Context, asked: Callable[[], None]) -> None:
     """Do the work of the leader, until cancelled; `asked` is called when we are asked to end."""
     context.metrics.leads.set(1)
     context.log.write("leading", identity=context.settings.identity)
-    await _take_in(context)
+    intake = Intake(context)
+    await _take_in(context, intake)
     audit = Audit(context)
     reconciler = Reconciler(context, audit)
     async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(intake.run())
         tasks.create_task(reconciler.run())
         tasks.create_task(audit.run())
         tasks.create_task(keep_fresh(reconciler, context, _FRESH_EVERY_S))
-        tasks.create_task(_watch(context, asked))
+        tasks.create_task(_watch(context, intake, asked))
 
 
-async def _watch(context: Context, asked: Callable[[], None]) -> None:
+async def _watch(context: Context, intake: Intake, asked: Callable[[], None]) -> None:
     """Have kopf watch. It takes SIGTERM and SIGINT to itself, and then just returns."""
-    registry = handlers.registry(context)
+    registry = handlers.registry(context, intake)
     await kopf.operator(clusterwide=True, registry=registry, settings=handlers.settings())
     asked()
 
 
-async def _take_in(context: Context) -> None:
+async def _take_in(context: Context, intake: Intake) -> None:
     """See everything once before anything is written: what is not seen would seem to be missing."""
-    picture, objects = context.picture, context.objects
-    for manifest in await objects.list("Namespace"):
-        picture.see_namespace(manifest, gone=False)
-    for manifest in await objects.list("HardeningPolicy"):
-        picture.see_policy(manifest, gone=False)
-    for kind in handlers.OWN_KINDS:
-        for manifest in await objects.list(kind, selector=handlers.MANAGED):
-            picture.see_object(manifest, gone=False)
+    await intake.take()
+    picture = context.picture
     context.queue.add_all((CLUSTER, *(Key("policy", name) for name in picture.policies)))
     context.queue.add_all(Key("namespace", name) for name in picture.namespaces)
     gc.collect()
@@ -109,7 +108,7 @@ async def _elect(context: Context, end: Callable[[str], None]) -> None:
     async def lost() -> None:
         end("the lease was lost")
 
-    lock = LeaseLock(settings.lease, settings.namespace, settings.identity, context.kube.client)
+    lock = Lease(settings.lease, settings.namespace, settings.identity, context.kube.client)
     election = electionconfig.Config(
         lock, _LEASE_S, _RENEW_S, _RETRY_S, onstarted_leading=lead, onstopped_leading=lost
     )
