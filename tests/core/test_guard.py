@@ -6,7 +6,7 @@ import pytest
 
 from revet.core.model.meta import Owner
 from revet.core.plan import Plan, plan
-from revet.core.render.guard import guards, selector_keys
+from revet.core.render.guard import guarded_keys, guards, selector_keys
 from revet.core.widening import widens
 from tests.support.policy_builder import build_policy, named, override
 from tests.support.server import store
@@ -36,6 +36,11 @@ def test_the_keys_are_those_that_a_policy_selects_by(
 ) -> None:
     policy = build_policy(selector=selector, enforcementOverrides=overrides)
     assert selector_keys(policy.spec) == keys
+
+
+@pytest.mark.parametrize("keys", [[], ["tier"], ["example.com/team", "tier", "x_y.z"]])
+def test_a_guard_tells_what_it_guards(keys: list[str]) -> None:
+    assert guarded_keys(guards(keys)[0]) == set(keys)
 
 
 def test_the_order_of_keys_does_not_matter() -> None:

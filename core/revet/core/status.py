@@ -1,9 +1,9 @@
 """The status of a policy, from what the operator did and saw: conditions, counts, findings."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 from revet.core.conditions import Observed, fold
 from revet.core.model.condition import Truth
@@ -12,6 +12,9 @@ from revet.core.model.policy_network import Switch
 from revet.core.model.policy_status import Counts, HardeningPolicyStatus, TopFinding
 
 _MOST_NAMED: Final = 5
+#: A condition that no policy has that never was valid.
+_ONLY_OF_VALID: Final = "Enforcing"
+_PAUSED: Final = "revet.dev/paused is set: nothing is written or put back"
 
 
 @dataclass(slots=True)
@@ -64,12 +67,24 @@ def policy_status(
 
     Equal to `old` where nothing has changed: there is then nothing to write.
     """
+    told = old.conditions if old else ()
+    conditions = fold(told, _observe(policy, facts), generation, now)
+    if policy is None:
+        # What was in force stays in force: so do the conditions that tell of it.
+        known = {each.type for each in conditions}
+        conditions = (*conditions, *(each for each in told if each.type not in known))
     return HardeningPolicyStatus(
         observed_generation=generation,
-        conditions=fold(old.conditions if old else (), _observe(policy, facts), generation, now),
+        conditions=conditions,
         counts=facts.counts or (old.counts if old else None),
         top_findings=facts.top if facts.counts else (old.top_findings if old else ()),
     )
+
+
+def was_valid(status: Mapping[str, Any] | None) -> bool:
+    """Return whether a status tells of a version that was valid, be it the newest or not."""
+    conditions: Iterable[Mapping[str, Any]] = (status or {}).get("conditions") or ()
+    return any(each.get("type") == _ONLY_OF_VALID for each in conditions)
 
 
 def _observe(policy: HardeningPolicy | None, facts: Facts) -> Iterable[Observed]:
@@ -106,7 +121,7 @@ def _in_force(policy: HardeningPolicy, facts: Facts) -> str:
 
 def _ready(facts: Facts) -> tuple[Truth, str, str]:
     if facts.paused:
-        return Truth.UNKNOWN, "Paused", "revet.dev/paused is set: nothing is written or put back"
+        return Truth.UNKNOWN, "Paused", _PAUSED
     if facts.errors:
         return Truth.FALSE, "Failed", _listed(facts.errors)
     return Truth.TRUE, "Applied", "everything that it asks for stands"
@@ -133,6 +148,8 @@ def _isolated(policy: HardeningPolicy, facts: Facts) -> tuple[Truth, str, str]:
     network = policy.spec.network
     if network is None or network.mode is not Switch.ENFORCE:
         return Truth.FALSE, "NotAsked", "spec.network.mode is not Enforce: nothing is written"
+    if facts.paused:
+        return Truth.UNKNOWN, "Paused", _PAUSED
     missing = sorted(set(facts.selected) - set(facts.isolated))
     if missing:
         return Truth.FALSE, "Incomplete", f"not in {_listed(missing)}"
@@ -147,6 +164,8 @@ def _baseline(policy: HardeningPolicy, facts: Facts) -> tuple[Truth, str, str]:
     namespaces = policy.spec.namespaces
     if namespaces is None or namespaces.mode is not Switch.ENFORCE:
         return Truth.FALSE, "NotAsked", "spec.namespaces.mode is not Enforce: nothing is written"
+    if facts.paused:
+        return Truth.UNKNOWN, "Paused", _PAUSED
     missing = sorted(set(facts.selected) - set(facts.labelled))
     if missing:
         return Truth.FALSE, "Incomplete", f"not in {_listed(missing)}"

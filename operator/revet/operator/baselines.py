@@ -70,7 +70,8 @@ class Baselines:
             if asking or namespace.before
             else _NOTHING
         )
-        await self._write(namespace, baseline)
+        if not self._is_left(namespace, asks=bool(asking)):
+            await self._write(namespace, baseline)
         self._outcomes[name] = _Outcome(
             tuple(policy.metadata.name for policy, _ in asking),
             baseline.reasons,
@@ -94,12 +95,23 @@ class Baselines:
         system = self._context.settings.system_namespaces
         found = []
         for _, seen in sorted(self._context.picture.policies.items()):
-            # One that is not valid may select anything; it asked for labels while it was.
             if seen.compiled is not None:
                 ceiling = seen.compiled.ceiling(namespace.name, namespace.labels, system)
                 if ceiling is not None:
                     found.append((seen, ceiling))
         return found
+
+    def _is_left(self, namespace: NamespaceSeen, *, asks: bool) -> bool:
+        """Tell whether labels of ours stay as they are: a policy that can't be read may want them.
+
+        Where others have changed them, what the other policies ask for is better than nothing.
+        """
+        if not namespace.before or not any(
+            each.is_unread for each in self._context.picture.policies.values()
+        ):
+            return False
+        stands = not namespace.rewritten and namespace.before.keys() <= namespace.labels.keys()
+        return stands or not asks
 
     async def _write(self, namespace: NamespaceSeen, baseline: Baseline) -> None:
         key = Key("namespace", namespace.name)

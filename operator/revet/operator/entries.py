@@ -4,7 +4,7 @@ A Fail entry is written only after every ready replica has said that it judges b
 need it; it is never taken away because a webhook is unhealthy.
 """
 
-from base64 import b64decode
+from base64 import b64decode, b64encode
 from collections.abc import Iterable, Mapping
 from copy import deepcopy
 from typing import Final
@@ -13,7 +13,8 @@ from urllib.parse import urlsplit
 from revet.adapters.kube import KubeError
 from revet.core.entry import Entry
 from revet.core.model.meta import Manifest, Owner
-from revet.core.render.guard import guards, selector_keys
+from revet.core.render.guard import NAME as GUARD
+from revet.core.render.guard import guarded_keys, guards, selector_keys
 from revet.core.render.webhook import NAME, Backend, webhook_configurations
 from revet.operator.context import Context
 from revet.operator.credentials import Credentials
@@ -42,6 +43,9 @@ class Entries:
         )
         #: By path of a Fail entry: the generation of each policy that all replicas judge by.
         self._confirmed: dict[str, Mapping[str, int]] = {}
+        #: Paths of all entries that some policy has needed since we started.
+        self._known_paths: set[str] = set()
+        self._guarded_keys: frozenset[str] = frozenset()
 
     async def keep(self) -> None:
         """See that everything stands.
@@ -54,10 +58,11 @@ class Entries:
         carried = self._standing_bundles()
         trust = await self._credentials.keep(owner, carried)
         kept = [each for each in self._picture.policies.values() if each.is_kept]
+        self._known_paths |= {path for each in self._all() for path in _paths(each)}
         await self._confirm(kept, trust.bundle)
         for manifest in self._configurations(kept, trust.bundle, owner):
             await self._context.writer.keep(manifest, CLUSTER)
-        for manifest in guards(_guarded(self._picture.policies.values()), owner):
+        for manifest in guards(self._guarded(), owner):
             await self._context.writer.keep(manifest, CLUSTER)
         await self._prune(kept, trust.bundle, owner)
         self._context.metrics.fail_entries.set(len(self._standing_fail_paths()))
@@ -133,11 +138,15 @@ class Entries:
         manifests = webhook_configurations(compiled, backend, excluded, owner, paths)
         if len(kept) == len(self._picture.policies):
             return manifests
-        return self._with_others(manifests)
+        return self._with_others(manifests, bundle)
 
-    def _with_others(self, manifests: list[Manifest]) -> list[Manifest]:
-        """Leave as they are the entries of policies that are paused or not valid any more."""
+    def _with_others(self, manifests: list[Manifest], bundle: bytes) -> list[Manifest]:
+        """Leave as they are the entries of policies that are paused, or that we can't read.
+
+        But for the bundle: with an old one nothing could be created where they are called.
+        """
         joined = []
+        trusted = b64encode(bundle).decode()
         for kind in _CONFIGURATIONS:
             manifest = next((each for each in manifests if each["kind"] == kind), None)
             live = self._picture.objects.get((kind, "", NAME))
@@ -147,15 +156,47 @@ class Entries:
             ours = manifest["webhooks"] if manifest else []
             names = {each["name"] for each in ours}
             theirs = [
-                each for each in (live or {}).get("webhooks", ()) if each["name"] not in names
+                {**deepcopy(each), "clientConfig": {**each["clientConfig"], "caBundle": trusted}}
+                for each in (live or {}).get("webhooks") or ()
+                if each["name"] not in names and self._is_left(_validating_path(each))
             ]
+            if not ours and not theirs:
+                continue
             fields = ("apiVersion", "kind")
             metadata = deepcopy(manifest["metadata"]) if manifest else _own_metadata(base)
             joined.append(
                 {**{name: base[name] for name in fields}, "metadata": metadata}
-                | {"webhooks": [*ours, *deepcopy(theirs)]}
+                | {"webhooks": [*ours, *theirs]}
             )
         return joined
+
+    def _is_left(self, path: str) -> bool:
+        """Tell whether an entry that no policy in our care needs is to stay.
+
+        One that was of a policy that is gone is not: its calls would be refused as unknown.
+        """
+        paused = (path in _paths(each) for each in self._all() if each.is_paused)
+        return any(paused) or (self._has_unread() and path not in self._known_paths)
+
+    def _guarded(self) -> frozenset[str]:
+        """Return the label keys to guard; while a policy can't be read, none is given up."""
+        keys = frozenset(
+            key
+            for policy in self._all()
+            if policy.policy is not None
+            for key in selector_keys(policy.policy.spec)
+        )
+        if self._has_unread():
+            live = self._picture.objects.get(("ValidatingAdmissionPolicy", "", GUARD))
+            keys |= self._guarded_keys or (guarded_keys(live) if live else frozenset())
+        self._guarded_keys = keys
+        return keys
+
+    def _all(self) -> Iterable[PolicySeen]:
+        return self._picture.policies.values()
+
+    def _has_unread(self) -> bool:
+        return any(each.is_unread for each in self._all())
 
     def _is_confirmed(self, path: str, kept: list[PolicySeen]) -> bool:
         want = {
@@ -177,11 +218,8 @@ class Entries:
             yield from self._picture.objects.get((kind, "", NAME), {}).get("webhooks") or ()
 
     def _standing_fail_paths(self) -> set[str]:
-        return {
-            path.replace("/mutate/", "/validate/")
-            for path in map(_path, self._standing())
-            if not path.startswith("/audit/")
-        }
+        paths = map(_validating_path, self._standing())
+        return {path for path in paths if not path.startswith("/audit/")}
 
     def _standing_bundles(self) -> set[bytes]:
         return {b64decode(each["clientConfig"].get("caBundle", "")) for each in self._standing()}
@@ -193,9 +231,14 @@ def _fail_entries(policy: PolicySeen) -> list[Entry]:
     return [entry for _, entry in policy.compiled.entries if entry.fail]
 
 
+def _paths(policy: PolicySeen) -> set[str]:
+    """Return the paths of all entries that a policy needs."""
+    return {entry.path for _, entry in policy.compiled.entries} if policy.compiled else set()
+
+
 def _generation(policy: PolicySeen) -> int:
-    generation: int = policy.manifest["metadata"].get("generation", 0)
-    return generation
+    """Return the generation in force: the webhook never judges by one that is not valid."""
+    return policy.compiled.generation if policy.compiled else 0
 
 
 def _covers(confirmed: Mapping[str, int], wanted: Mapping[str, int]) -> bool:
@@ -211,20 +254,14 @@ def _agreed(answers: list[Mapping[str, int] | None]) -> dict[str, int]:
     return {name: min(answer[name] for answer in told) for name in names}
 
 
-def _guarded(policies: Iterable[PolicySeen]) -> set[str]:
-    return {
-        key
-        for policy in policies
-        if policy.policy is not None
-        for key in selector_keys(policy.policy.spec)
-    }
-
-
-def _path(entry: Manifest) -> str:
+def _validating_path(entry: Manifest) -> str:
+    """Return the path of an entry, or that of the validating one that it goes with."""
     config = entry["clientConfig"]
     if "service" in config:
-        return str(config["service"].get("path", ""))
-    return str(urlsplit(config.get("url", "")).path)
+        path = str(config["service"].get("path", ""))
+    else:
+        path = str(urlsplit(config.get("url", "")).path)
+    return path.replace("/mutate/", "/validate/")
 
 
 def _own_metadata(live: Manifest) -> Manifest:

@@ -11,6 +11,7 @@ from revet.core.model.meta import PAUSED_ANNOTATION, Manifest
 from revet.core.model.policy import HardeningPolicy, parse_policy
 from revet.core.render.baseline import rewritten
 from revet.core.restoration import read_before
+from revet.core.status import was_valid
 
 
 class Key(NamedTuple):
@@ -25,7 +26,11 @@ CLUSTER: Final = Key("cluster")
 
 @dataclass(frozen=True, slots=True)
 class PolicySeen:
-    """A policy as it stands; `policy` and `compiled` are None where its spec is not valid."""
+    """A policy as it stands; `problem` says why its spec is not valid, empty where it is.
+
+    `policy` and `compiled` are what is in force: of the last version that was valid, None where
+    there was none that we have seen. The webhook judges by the same.
+    """
 
     manifest: Manifest
     policy: HardeningPolicy | None
@@ -33,12 +38,14 @@ class PolicySeen:
     problem: str = ""
 
     @classmethod
-    def of(cls, manifest: Manifest) -> Self:
-        """Read a policy; one that is not valid is kept, with what is wrong."""
+    def of(cls, manifest: Manifest, before: Self | None = None) -> Self:
+        """Read a policy; one that is not valid leaves in force what was `before`."""
         try:
             policy = parse_policy(json.dumps(manifest))
         except PolicyError as error:
-            return cls(manifest, None, None, str(error))
+            if before is None or before.uid != manifest["metadata"]["uid"]:
+                return cls(manifest, None, None, str(error))
+            return cls(manifest, before.policy, before.compiled, str(error))
         return cls(manifest, policy, CompiledPolicy.of(policy))
 
     @property
@@ -61,8 +68,13 @@ class PolicySeen:
 
     @property
     def is_kept(self) -> bool:
-        """Whether we make its objects: it is valid, and not paused."""
+        """Whether we make its objects: we know what is in force, and it is not paused."""
         return self.policy is not None and not self.is_paused
+
+    @property
+    def is_unread(self) -> bool:
+        """Whether it was valid, before we started: what it needs stands, and we can't tell what."""
+        return self.policy is None and was_valid(self.manifest.get("status"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +123,7 @@ class Picture:
         """Take in a policy that came, changed or went."""
         name: str = manifest["metadata"]["name"]
         before = self.policies.get(name)
-        after = None if gone else PolicySeen.of(manifest)
+        after = None if gone else PolicySeen.of(manifest, before)
         if after is None:
             self.policies.pop(name, None)
         else:

@@ -56,7 +56,7 @@ class Reconciler:
         metrics.reconciles.labels(key.about, result).inc()
         metrics.reconcile_duration.labels(key.about).observe(time.perf_counter() - started)
         policies = self._context.picture.policies.values()
-        valid = sum(seen.policy is not None for seen in policies)
+        valid = sum(not seen.problem for seen in policies)
         metrics.policies.labels("true").set(valid)
         metrics.policies.labels("false").set(len(policies) - valid)
         for name in self._concerned(key):
@@ -117,7 +117,8 @@ class Reconciler:
         seen = self._context.picture.policies[name]
         old = _read_status(seen.manifest.get("status"))
         generation: int = seen.manifest["metadata"].get("generation", 0)
-        new = policy_status(seen.policy, generation, self._facts(seen), old, self._context.now())
+        valid = None if seen.problem else seen.policy
+        new = policy_status(valid, generation, self._facts(seen), old, self._context.now())
         if new == old:
             return
         manifest = {

@@ -4,6 +4,7 @@ A namespace's update is matched on its new labels, so no webhook could guard wha
 https://kubernetes.io/docs/reference/access-authn-authz/validating-admission-policy/
 """
 
+import re
 from collections.abc import Iterable
 from typing import Any, Final
 
@@ -17,6 +18,8 @@ NAME: Final = "revet-namespace-labels"
 VERB: Final = "relabel"
 
 _API_VERSION: Final = "admissionregistration.k8s.io/v1"
+_CHANGED: Final = "changed"
+_QUOTED: Final = re.compile(r"'([^']*)'")
 _NEW: Final = "object.metadata.?labels"
 _OLD: Final = "oldObject.metadata.?labels"
 _MAY_RELABEL: Final = f"authorizer.group('{GROUP}').resource('hardeningpolicies').check('{VERB}')"
@@ -32,6 +35,15 @@ def selector_keys(spec: HardeningPolicySpec) -> frozenset[str]:
 def guards(keys: Iterable[str], owner: Owner | None = None) -> list[Manifest]:
     """Return the guard of these label keys, and of the label for break-glass, with its binding."""
     return [_policy(sorted(set(keys) - {BREAK_GLASS_LABEL}), owner), _binding(owner)]
+
+
+def guarded_keys(live: Manifest) -> frozenset[str]:
+    """Read the label keys that a guard, written by guards(), guards."""
+    variables: list[Manifest] = live["spec"].get("variables") or []
+    listed = (each["expression"] for each in variables if each["name"] == _CHANGED)
+    return frozenset(
+        key for text in listed for key in _QUOTED.findall(text.partition("].filter(")[0])
+    )
 
 
 def _keys(selector: LabelSelector) -> set[str]:
@@ -71,7 +83,7 @@ def _changed(keys: list[str]) -> Manifest:
     # No key can have a quote or a backslash.
     listed = ", ".join(f"'{key}'" for key in keys)
     return {
-        "name": "changed",
+        "name": _CHANGED,
         "expression": f"[{listed}].filter(key, {_NEW}[?key] != {_OLD}[?key])",
     }
 
