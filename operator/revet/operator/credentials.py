@@ -20,19 +20,18 @@ class Credentials:
         self._context = context
 
     async def keep(self, owner: Owner, standing: set[bytes]) -> Trust:
-        """See that both are there and last; `standing` are the bundles that entries carry now.
+        """See that both are there and last; `standing` are the bundles that are trusted now.
 
         Raises:
             KubeError: a Secret could not be read or written.
 
         """
         now = self._context.now()
-        held = await self._read(CA_SECRET)
-        pair = KeyPair.read(held.get("tls.crt", b""), held.get("tls.key", b""))
-        current = Trust(pair, held["ca.crt"]) if pair and held.get("ca.crt") else None
-        trust = renew_trust(current, now)
+        held, served = await self._read(CA_SECRET), await self._read(TLS_SECRET)
+        authority = KeyPair.read(held.get("tls.crt", b""), held.get("tls.key", b""))
+        # Where one Secret was lost, the other one tells what was trusted.
+        trust = renew_trust(authority, held.get("ca.crt") or served.get("ca.crt", b""), now)
         await self._write(CA_SECRET, held, trust.authority, trust, owner)
-        served = await self._read(TLS_SECRET)
         serving = renew_serving(
             KeyPair.read(served.get("tls.crt", b""), served.get("tls.key", b"")),
             trust,
