@@ -5,6 +5,7 @@ we were down.
 """
 
 import asyncio
+from traceback import format_exception
 from typing import Final
 
 from revet.adapters.kube import Collection, KubeError
@@ -49,7 +50,7 @@ class Audit:
             except KubeError as error:
                 self._context.log.complain(f"the audit failed, counts stay as they are: {error}")
                 continue
-            self._context.queue.add_all(Key("policy", name) for name in self.tallies)
+            self._context.statuses.add_all(Key("status", name) for name in self.tallies)
 
     async def _audit(self) -> None:
         policies = [
@@ -62,7 +63,7 @@ class Audit:
             where = self._applied(policies)
             async for page, _ in self._context.kube.pages(Collection(path_of("Pod"))):
                 for data in page:
-                    self._count(data, where, tallies)
+                    self._try_to_count(data, where, tallies)
                 # A page is worth some milliseconds; reconciliation must not wait for all of them.
                 await asyncio.sleep(0)
         self.tallies = tallies
@@ -74,14 +75,20 @@ class Audit:
             for namespace in self._context.picture.namespaces.values()
         }
 
-    def _count(
+    def _try_to_count(
         self, data: bytes, where: dict[str, tuple[Applied, ...]], tallies: dict[str, Tally]
     ) -> None:
         try:
-            subject = read("", "Pod", data)
+            self._count(data, where, tallies)
         except ManifestError as error:
             self._context.log.complain(f"a pod can't be read, it is not counted: {error}")
-            return
+        except Exception as error:  # noqa: BLE001 -- one odd pod must not stop the count of all
+            self._context.log.write("failed", about="audit", trace="".join(format_exception(error)))
+
+    def _count(
+        self, data: bytes, where: dict[str, tuple[Applied, ...]], tallies: dict[str, Tally]
+    ) -> None:
+        subject = read("", "Pod", data)
         namespace = subject.metadata.namespace or ""
         applied = where.get(namespace, ())
         if not applied:

@@ -52,14 +52,23 @@ class Baselines:
             KubeError: they could not be written.
 
         """
-        namespace = self._context.picture.namespaces.get(name)
-        self._outcomes.pop(name, None)
-        if namespace is None or namespace.is_terminating:
-            return
+        outcome = None
+        try:
+            namespace = self._context.picture.namespaces.get(name)
+            if namespace is not None and not namespace.is_terminating:
+                outcome = await self._keep(namespace)
+        finally:
+            # Not before: until then what came of it the last time is what a status tells.
+            if outcome is None:
+                self._outcomes.pop(name, None)
+            else:
+                self._outcomes[name] = outcome
+
+    async def _keep(self, namespace: NamespaceSeen) -> _Outcome | None:
         selecting = self._selecting(namespace)
         # While break-glass is open, or people asked us to, nothing is corrected.
         if BREAK_GLASS_LABEL in namespace.labels or not all(each.is_kept for each, _ in selecting):
-            return
+            return None
         asking = [
             (seen.policy, ceiling)
             for seen, ceiling in selecting
@@ -72,10 +81,10 @@ class Baselines:
         )
         if not self._is_left(namespace, asks=bool(asking)):
             await self._write(namespace, baseline)
-        self._outcomes[name] = _Outcome(
+        return _Outcome(
             tuple(policy.metadata.name for policy, _ in asking),
             baseline.reasons,
-            tuple(_contradictions(name, [policy for policy, _ in asking])),
+            tuple(_contradictions(namespace.name, [policy for policy, _ in asking])),
         )
 
     def of(self, policy: str) -> Result:
@@ -141,7 +150,8 @@ class Baselines:
             if is_gone(error):
                 return
             raise
-        self._context.picture.see_namespace(applied, gone=False)
+        # It may tell of other changes before their events do.
+        self._context.queue.add_all(self._context.picture.see_namespace(applied, gone=False))
         self._context.writer.note_written(desired)
 
 

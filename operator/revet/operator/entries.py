@@ -5,8 +5,9 @@ need it; it is never taken away because a webhook is unhealthy.
 """
 
 from base64 import b64decode, b64encode
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from copy import deepcopy
+from datetime import datetime, timedelta
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -16,14 +17,15 @@ from revet.core.model.meta import Manifest, Owner
 from revet.core.render.guard import NAME as GUARD
 from revet.core.render.guard import guarded_keys, guards, selector_keys
 from revet.core.render.webhook import NAME, Backend, webhook_configurations
+from revet.operator.confirmations import Confirmations
 from revet.operator.context import Context
 from revet.operator.credentials import Credentials
 from revet.operator.picture import CLUSTER, PolicySeen
 from revet.operator.prober import Prober
 
 _CONFIGURATIONS: Final = ("ValidatingWebhookConfiguration", "MutatingWebhookConfiguration")
-_ASK_AGAIN_S: Final = 1.0
-_SEEN_EVERYWHERE_S: Final = 5.0  # by every API server: their watches take a moment
+#: How long it may take until every API server has seen a new bundle: their watches take a moment.
+_SEEN_EVERYWHERE: Final = timedelta(seconds=5)
 
 
 class Entries:
@@ -41,8 +43,11 @@ class Entries:
             context.settings.service,
             context.settings.webhook_url,
         )
-        #: By path of a Fail entry: the generation of each policy that all replicas judge by.
-        self._confirmed: dict[str, Mapping[str, int]] = {}
+        #: Bundles that entries carry or have carried, with when they were last seen to.
+        self._carried: dict[bytes, datetime] = {}
+        self.confirmations = Confirmations(
+            self._prober, lambda: context.queue.add(CLUSTER), context.log.complain
+        )
         #: Paths of all entries that some policy has needed since we started.
         self._known_paths: set[str] = set()
         self._guarded_keys: frozenset[str] = frozenset()
@@ -55,28 +60,28 @@ class Entries:
 
         """
         owner = await self._owner()
-        carried = self._standing_bundles()
-        trust = await self._credentials.keep(owner, carried)
+        trusted = self._trusted_bundles()
+        trust = await self._credentials.keep(owner, trusted)
         kept = [each for each in self._picture.policies.values() if each.is_kept]
         self._known_paths |= {path for each in self._all() for path in _paths(each)}
-        await self._confirm(kept, trust.bundle)
+        self.confirmations.need(_needed(kept), trust.bundle)
         for manifest in self._configurations(kept, trust.bundle, owner):
             await self._context.writer.keep(manifest, CLUSTER)
         for manifest in guards(self._guarded(), owner):
             await self._context.writer.keep(manifest, CLUSTER)
         await self._prune(kept, trust.bundle, owner)
         self._context.metrics.fail_entries.set(len(self._standing_fail_paths()))
-        if carried - {trust.bundle}:
-            # The serving certificate has waited for the bundle to stand; now it does.
-            self._context.queue.add(CLUSTER, _SEEN_EVERYWHERE_S)
+        if trusted - {trust.bundle}:
+            # The serving certificate waits for the bundle to stand, wherever it is asked for.
+            self._context.queue.add(CLUSTER, _SEEN_EVERYWHERE.total_seconds())
 
     def waiting(self, policy: PolicySeen) -> str:
         """Return what a policy's Fail entries wait for; empty where they stand, judged by it."""
         standing = self._standing_fail_paths()
         for entry in _fail_entries(policy):
-            confirmed = self._confirmed.get(entry.path, {})
-            if confirmed.get(policy.name, -1) < _generation(policy):
-                return f"no answer yet from every ready replica for the entry {entry.path}"
+            if not self.confirmations.cover(entry.path, {policy.name: _generation(policy)}):
+                missing = self.confirmations.missing(entry.path)
+                return f"the entry {entry.path} waits for every ready replica: {missing}"
             if entry.path not in standing:
                 return f"the entry {entry.path} does not stand yet"
         return ""
@@ -96,36 +101,19 @@ class Entries:
         api_version = "rbac.authorization.k8s.io/v1"
         return Owner(api_version, "ClusterRole", self._settings.owner, role["metadata"]["uid"])
 
-    async def _confirm(self, kept: list[PolicySeen], bundle: bytes) -> None:
-        """Ask the replicas about each Fail entry that some policy's generation is not known for."""
-        needed: dict[str, dict[str, int]] = {}
-        for policy in kept:
-            for entry in _fail_entries(policy):
-                needed.setdefault(entry.path, {})[policy.name] = _generation(policy)
-        self._confirmed = {path: self._confirmed.get(path, {}) for path in needed}
-        unknown = [
-            path for path, want in needed.items() if not _covers(self._confirmed[path], want)
-        ]
-        if not unknown:
-            return
-        replicas = await self._prober.replicas()
-        for path in unknown:
-            answers = [await self._prober.generations(each, path, bundle) for each in replicas]
-            self._confirmed[path] = _agreed(answers)
-            if not _covers(self._confirmed[path], needed[path]):
-                self._context.queue.add(CLUSTER, _ASK_AGAIN_S)
-
     def _configurations(
         self, kept: list[PolicySeen], bundle: bytes, owner: Owner
     ) -> list[Manifest]:
         """Render what may stand: Ignore entries, and Fail entries that stand or are confirmed."""
-        standing = self._standing_fail_paths()
+        standing, needed = self._standing_fail_paths(), _needed(kept)
         paths = {
             entry.path
             for policy in kept
             if policy.compiled is not None
             for _, entry in policy.compiled.entries
-            if not entry.fail or entry.path in standing or self._is_confirmed(entry.path, kept)
+            if not entry.fail
+            or entry.path in standing
+            or self.confirmations.cover(entry.path, needed[entry.path])
         }
         compiled = [each.compiled for each in kept if each.compiled is not None]
         backend = Backend(
@@ -198,14 +186,6 @@ class Entries:
     def _has_unread(self) -> bool:
         return any(each.is_unread for each in self._all())
 
-    def _is_confirmed(self, path: str, kept: list[PolicySeen]) -> bool:
-        want = {
-            policy.name: _generation(policy)
-            for policy in kept
-            if any(entry.path == path for entry in _fail_entries(policy))
-        }
-        return _covers(self._confirmed.get(path, {}), want)
-
     async def _prune(self, kept: list[PolicySeen], bundle: bytes, owner: Owner) -> None:
         wanted = {each["kind"] for each in self._configurations(kept, bundle, owner)}
         for kind in _CONFIGURATIONS:
@@ -221,8 +201,15 @@ class Entries:
         paths = map(_validating_path, self._standing())
         return {path for path in paths if not path.startswith("/audit/")}
 
-    def _standing_bundles(self) -> set[bytes]:
-        return {b64decode(each["clientConfig"].get("caBundle", "")) for each in self._standing()}
+    def _trusted_bundles(self) -> set[bytes]:
+        """Return the bundles that entries carry, or did a moment ago: some API server may yet."""
+        now = self._context.now()
+        carried = (each["clientConfig"].get("caBundle", "") for each in self._standing())
+        self._carried |= {b64decode(each): now for each in carried}
+        self._carried = {
+            bundle: at for bundle, at in self._carried.items() if now - at < _SEEN_EVERYWHERE
+        }
+        return set(self._carried)
 
 
 def _fail_entries(policy: PolicySeen) -> list[Entry]:
@@ -241,17 +228,13 @@ def _generation(policy: PolicySeen) -> int:
     return policy.compiled.generation if policy.compiled else 0
 
 
-def _covers(confirmed: Mapping[str, int], wanted: Mapping[str, int]) -> bool:
-    return all(confirmed.get(name, -1) >= generation for name, generation in wanted.items())
-
-
-def _agreed(answers: list[Mapping[str, int] | None]) -> dict[str, int]:
-    """Return the generation of each policy that every replica has reached."""
-    if not answers or None in answers:
-        return {}
-    told = [answer for answer in answers if answer is not None]
-    names = set.intersection(*(set(answer) for answer in told))
-    return {name: min(answer[name] for answer in told) for name in names}
+def _needed(policies: Iterable[PolicySeen]) -> dict[str, dict[str, int]]:
+    """Return, by path of a Fail entry, the generation of each policy that has to be judged by."""
+    needed: dict[str, dict[str, int]] = {}
+    for policy in policies:
+        for entry in _fail_entries(policy):
+            needed.setdefault(entry.path, {})[policy.name] = _generation(policy)
+    return needed
 
 
 def _validating_path(entry: Manifest) -> str:

@@ -46,7 +46,9 @@ _LEASE_S: Final = 15
 # trying, and two requests.
 _RENEW_S: Final = 9
 _RETRY_S: Final = 2
+_AGAIN_S: Final = 2.0
 _FRESH_EVERY_S: Final = 30.0
+_STALLED_S: Final = 600.0  # no request takes longer than half a minute
 _LOG_EVERY_S: Final = 0.005  # so that one write carries many lines
 
 
@@ -57,7 +59,16 @@ def _context(settings: Settings, kube: Kube, metrics: Metrics, log: Log) -> Cont
     queue = Queue(clock)
     writer = Writer(objects, picture, settings.tolerated_keys, clock, queue.add)
     return Context(
-        settings, kube, objects, picture, queue, writer, metrics, log, lambda: datetime.now(UTC)
+        settings,
+        kube,
+        objects,
+        picture,
+        queue,
+        Queue(clock),
+        writer,
+        metrics,
+        log,
+        now=lambda: datetime.now(UTC),
     )
 
 
@@ -72,6 +83,7 @@ async def _lead(context: Context, asked: Callable[[], None]) -> None:
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(intake.run())
         tasks.create_task(reconciler.run())
+        tasks.create_task(reconciler.entries.confirmations.run())
         tasks.create_task(audit.run())
         tasks.create_task(keep_fresh(reconciler, context, _FRESH_EVERY_S))
         tasks.create_task(_watch(context, intake, asked))
@@ -86,7 +98,14 @@ async def _watch(context: Context, intake: Intake, asked: Callable[[], None]) ->
 
 async def _take_in(context: Context, intake: Intake) -> None:
     """See everything once before anything is written: what is not seen would seem to be missing."""
-    await intake.take()
+    while True:
+        try:
+            await intake.take()
+        except KubeError as error:
+            context.log.complain(f"not everything could be listed: {error}")
+            await asyncio.sleep(_AGAIN_S)
+        else:
+            break
     picture = context.picture
     context.queue.add_all((CLUSTER, *(Key("policy", name) for name in picture.policies)))
     context.queue.add_all(Key("namespace", name) for name in picture.namespaces)
@@ -101,8 +120,8 @@ async def _elect(context: Context, end: Callable[[str], None]) -> None:
     async def lead() -> None:
         try:
             await _lead(context, lambda: end(_ASKED))
-        except BaseExceptionGroup as error:
-            context.log.write("failed", trace="".join(format_exception(error)))
+        except Exception as error:  # noqa: BLE001 -- a leader that does nothing must not stay
+            context.log.write("failed", about="leader", trace="".join(format_exception(error)))
             end("a part of it failed")
 
     async def lost() -> None:
@@ -113,6 +132,12 @@ async def _elect(context: Context, end: Callable[[str], None]) -> None:
         lock, _LEASE_S, _RENEW_S, _RETRY_S, onstarted_leading=lead, onstopped_leading=lost
     )
     await leaderelection.LeaderElection(election).run()
+
+
+def _ill(queue: Queue) -> str | None:
+    if queue.stalled_s < _STALLED_S:
+        return None
+    return f"nothing was reconciled for {queue.stalled_s:.0f} s, though something is due"
 
 
 async def run(settings: Settings) -> None:
@@ -136,13 +161,16 @@ async def run(settings: Settings) -> None:
         loop.add_signal_handler(number, end, _ASKED)
     async with AsyncExitStack() as stack:
         kube = await stack.enter_async_context(connect(settings.kubeconfig))
-        runner = web.AppRunner(health_app(metrics.expose, lambda: None), access_log=None)
+        context = _context(settings, kube, metrics, log)
+        metrics.queue_late.set_function(lambda: context.queue.late_s)
+        health = health_app(metrics.expose, lambda: None, partial(_ill, context.queue))
+        runner = web.AppRunner(health, access_log=None)
         await runner.setup()
         stack.push_async_callback(runner.cleanup)
         address = settings.health
         await web.TCPSite(runner, address.host or None, address.port).start()
         log.write("listening", server="health", host=address.host, port=address.port)
-        task = asyncio.create_task(_elect(_context(settings, kube, metrics, log), end))
+        task = asyncio.create_task(_elect(context, end))
         # An election that fails by itself must not leave a process that does nothing.
         task.add_done_callback(lambda _: end("the election ended"))
         reason = await ended

@@ -1,6 +1,7 @@
 """What the operator has seen: policies, namespaces and our own objects, kept true by events."""
 
 import json
+from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal, NamedTuple, Self
@@ -9,19 +10,21 @@ from revet.core.compiled_policy import CompiledPolicy
 from revet.core.errors import PolicyError
 from revet.core.model.meta import PAUSED_ANNOTATION, Manifest
 from revet.core.model.policy import HardeningPolicy, parse_policy
+from revet.core.plan import identify
 from revet.core.render.baseline import rewritten
 from revet.core.restoration import read_before
 from revet.core.status import was_valid
 
 
 class Key(NamedTuple):
-    """What has to be looked at again: one policy, one namespace, or what all policies share."""
+    """What has to be looked at again: a policy, a namespace, what all policies share, a status."""
 
-    about: Literal["policy", "namespace", "cluster"]
+    about: Literal["policy", "namespace", "cluster", "status"]
     name: str = ""
 
 
 CLUSTER: Final = Key("cluster")
+_REMEMBERED: Final = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +95,7 @@ class NamespaceSeen:
     rewritten: frozenset[str]
     #: Who wrote which fields; by itself no reason to look at a namespace again.
     managers: tuple[Manifest, ...] = field(compare=False)
+    version: str = field(compare=False)
 
     @classmethod
     def of(cls, manifest: Manifest) -> Self:
@@ -107,22 +111,37 @@ class NamespaceSeen:
             before,
             rewritten(manifest, before),
             tuple(metadata.get("managedFields") or ()),
+            metadata.get("resourceVersion", ""),
         )
+
+    @property
+    def reference(self) -> Manifest:
+        """What is told of it when it is gone."""
+        metadata = {"name": self.name, "uid": self.uid, "resourceVersion": self.version}
+        return {"apiVersion": "v1", "kind": "Namespace", "metadata": metadata}
 
 
 @dataclass(slots=True)
 class Picture:
-    """Everything seen; each `see_*` returns what has to be looked at again."""
+    """Everything seen; each `see` returns what has to be looked at again.
+
+    Events and the answers to our own writes come by different ways, so not always in order: what is
+    older than what was seen is passed over, and what is gone does not come back.
+    """
 
     policies: dict[str, PolicySeen] = field(default_factory=dict)
     namespaces: dict[str, NamespaceSeen] = field(default_factory=dict)
     #: Our own objects by (kind, namespace, name).
     objects: dict[tuple[str, str, str], Manifest] = field(default_factory=dict)
+    #: The uids of what went last.
+    _gone: deque[str] = field(default_factory=lambda: deque(maxlen=_REMEMBERED))
 
     def see_policy(self, manifest: Manifest, *, gone: bool) -> set[Key]:
         """Take in a policy that came, changed or went."""
         name: str = manifest["metadata"]["name"]
         before = self.policies.get(name)
+        if not self._is_news(manifest, before.manifest if before else None, gone=gone):
+            return set()
         after = None if gone else PolicySeen.of(manifest, before)
         if after is None:
             self.policies.pop(name, None)
@@ -137,6 +156,8 @@ class Picture:
         """Take in a namespace that came, changed or went."""
         after = NamespaceSeen.of(manifest)
         before = self.namespaces.get(after.name)
+        if not self._is_news(manifest, before.reference if before else None, gone=gone):
+            return set()
         if gone:
             self.namespaces.pop(after.name, None)
         else:
@@ -153,8 +174,10 @@ class Picture:
     def see_object(self, manifest: Manifest, *, gone: bool) -> set[Key]:
         """Take in an object of ours that came, changed or went."""
         metadata: dict[str, Any] = manifest["metadata"]
-        place = (manifest["kind"], metadata.get("namespace", ""), metadata["name"])
+        place = identify(manifest)
         before = self.objects.get(place)
+        if not self._is_news(manifest, before, gone=gone):
+            return set()
         if gone:
             self.objects.pop(place, None)
         else:
@@ -171,6 +194,10 @@ class Picture:
             if policy.uid in owners or not owners
         }
 
+    def forget_object(self, manifest: Manifest) -> None:
+        """Forget an object that we have deleted; an event tells when it is really gone."""
+        self.objects.pop(identify(manifest), None)
+
     def owned(self, kind: str, uid: str) -> list[Manifest]:
         """Return our objects of a kind that this uid owns."""
         return [
@@ -181,6 +208,17 @@ class Picture:
                 owner["uid"] == uid for owner in manifest["metadata"].get("ownerReferences") or ()
             )
         ]
+
+    def _is_news(self, manifest: Manifest, held: Manifest | None, *, gone: bool) -> bool:
+        """Tell whether this is newer than what is held under the same name."""
+        uid = manifest["metadata"].get("uid", "")
+        is_same = held is not None and held["metadata"].get("uid", "") == uid
+        if gone:
+            self._gone.append(uid)
+            return is_same or held is None
+        if uid in self._gone:
+            return False
+        return held is None or not is_same or _number(manifest) >= _number(held)
 
     def _selected_by(self, policy: PolicySeen | None) -> set[str]:
         if policy is None:
@@ -197,6 +235,12 @@ class Picture:
 def _version(manifest: Manifest) -> str:
     version: str = manifest["metadata"].get("resourceVersion", "")
     return version
+
+
+def _number(manifest: Manifest) -> int:
+    """Return the version as a number, which grows; 0 where it is none."""
+    version = _version(manifest)
+    return int(version) if version.isdecimal() else 0
 
 
 def _says_the_same(one: PolicySeen, other: PolicySeen) -> bool:

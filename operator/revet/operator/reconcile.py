@@ -4,6 +4,7 @@ import asyncio
 import json
 import time
 from collections.abc import Mapping
+from traceback import format_exception
 from typing import Any, Final
 
 from pydantic import ValidationError
@@ -18,7 +19,10 @@ from revet.operator.context import Context
 from revet.operator.entries import Entries
 from revet.operator.isolation import Isolation
 from revet.operator.picture import CLUSTER, Key, NamespaceSeen, PolicySeen
+from revet.operator.queue import Queue
 
+_WORKERS: Final = 4
+_UNTOLD_S: Final = 5.0  # a status waits no longer for the work, however much there is
 _BACKOFF_S: Final = (1.0, 2.0, 5.0, 15.0, 30.0)
 
 
@@ -35,42 +39,72 @@ class Reconciler:
         self._failures: dict[Key, int] = {}
         self._problems: dict[Key, str] = {}
         self._isolated: dict[str, list[str]] = {}
+        self._scopes: dict[str, object] = {}
 
     async def run(self) -> None:
-        """Work on the queue until cancelled."""
+        """Work on the queue until cancelled: several at a time, so that a slow one holds up few."""
+        async with asyncio.TaskGroup() as tasks:
+            for _ in range(_WORKERS):
+                tasks.create_task(self._work(self._context.queue))
+            tasks.create_task(self._work(self._context.statuses))
+
+    async def _work(self, queue: Queue) -> None:
         while True:
-            await self.reconcile(await self._context.queue.get())
+            key = await queue.get()
+            if key.about == "status":
+                # Half-way through, a status would tell what is not true a moment later.
+                await self._context.queue.rest(_UNTOLD_S)
+            try:
+                await self.reconcile(key)
+            finally:
+                queue.done(key)
 
     async def reconcile(self, key: Key) -> None:
         """Look at one key; what fails is tried again, later each time."""
         started = time.perf_counter()
-        try:
-            await self._make(key)
-        except KubeError as error:
-            self._note_failure(key, str(error))
+        problem = await self._attempt(key)
+        if problem:
+            self._note_failure(key, problem)
         else:
             self._failures.pop(key, None)
             self._problems.pop(key, None)
         metrics = self._context.metrics
-        result = "failed" if key in self._problems else "ok"
-        metrics.reconciles.labels(key.about, result).inc()
+        metrics.reconciles.labels(key.about, "failed" if problem else "ok").inc()
         metrics.reconcile_duration.labels(key.about).observe(time.perf_counter() - started)
         policies = self._context.picture.policies.values()
         valid = sum(not seen.problem for seen in policies)
         metrics.policies.labels("true").set(valid)
         metrics.policies.labels("false").set(len(policies) - valid)
         for name in self._concerned(key):
-            await self._write_status(name)
+            self._context.statuses.add(Key("status", name))
+
+    async def _attempt(self, key: Key) -> str:
+        """Make true what a key is about; return what went wrong, empty where nothing did."""
+        try:
+            await self._make(key)
+        except KubeError as error:
+            return str(error)
+        except Exception as error:  # noqa: BLE001 -- one odd object must not stop all the others
+            self._context.log.write(
+                "failed", about=key.about, name=key.name, trace="".join(format_exception(error))
+            )
+            return f"an error of Revet's own, with its trace in the operator's log: {error!r}"
+        return ""
 
     async def _make(self, key: Key) -> None:
         match key.about:
             case "cluster":
                 await self.entries.keep()
             case "policy":
-                self._audit.want()
+                self._note_scope(key.name)
                 await self._make_policy(key.name)
             case "namespace":
+                namespace = self._context.picture.namespaces.get(key.name)
+                if namespace is None or namespace.is_terminating:
+                    self._context.writer.forget(key.name)
                 await self._baselines.keep(key.name)
+            case "status":
+                await self._write_status(key.name)
 
     async def _make_policy(self, name: str) -> None:
         seen = self._context.picture.policies.get(name)
@@ -79,6 +113,20 @@ class Reconciler:
             self._isolated.pop(name, None)
         elif seen.is_kept:
             self._isolated[name] = await self._isolation.keep(seen, self._selected(seen))
+
+    def _note_scope(self, name: str) -> None:
+        """Have an audit made where a policy, or what it selects, is not what it was."""
+        seen = self._context.picture.policies.get(name)
+        scope = None
+        if seen is not None:
+            labels = {each.name: each.labels for each in self._selected(seen)}
+            scope = (seen.uid, seen.manifest["metadata"].get("generation"), labels)
+        if scope != self._scopes.get(name):
+            self._audit.want()
+        if scope is None:
+            self._scopes.pop(name, None)
+        else:
+            self._scopes[name] = scope
 
     def _selected(self, seen: PolicySeen) -> list[NamespaceSeen]:
         if seen.compiled is None:
@@ -104,6 +152,8 @@ class Reconciler:
                     for name, seen in policies.items()
                     if any(each.name == key.name for each in self._selected(seen))
                 ]
+            case "status":
+                return []
 
     def _note_failure(self, key: Key, problem: str) -> None:
         failures = self._failures.get(key, 0)
@@ -111,10 +161,13 @@ class Reconciler:
         self._problems[key] = problem
         wait_s = _BACKOFF_S[min(failures, len(_BACKOFF_S) - 1)]
         self._context.log.complain(f"{key.about} {key.name}: {problem}; again in {wait_s:.0f} s")
-        self._context.queue.add(key, wait_s)
+        queue = self._context.statuses if key.about == "status" else self._context.queue
+        queue.add(key, wait_s)
 
     async def _write_status(self, name: str) -> None:
-        seen = self._context.picture.policies[name]
+        seen = self._context.picture.policies.get(name)
+        if seen is None:
+            return
         old = _read_status(seen.manifest.get("status"))
         generation: int = seen.manifest["metadata"].get("generation", 0)
         valid = None if seen.problem else seen.policy
@@ -127,13 +180,9 @@ class Reconciler:
             "metadata": {"name": name, "uid": seen.uid},
             "status": new.model_dump(mode="json", by_alias=True, exclude_none=True),
         }
-        try:
-            applied = await self._context.objects.apply(manifest, "/status")
-        except KubeError as error:
-            self._context.log.complain(f"the status of {name} could not be written: {error}")
-            self._context.queue.add(Key("policy", name), _BACKOFF_S[1])
-            return
-        self._context.picture.see_policy(applied, gone=False)
+        applied = await self._context.objects.apply(manifest, "/status")
+        # It may tell of an edit of the spec before its event does.
+        self._context.queue.add_all(self._context.picture.see_policy(applied, gone=False))
 
     def _facts(self, seen: PolicySeen) -> Facts:
         selected = [each.name for each in self._selected(seen)]

@@ -93,8 +93,15 @@ class Writer:
 
         """
         await self._objects.delete(live)
-        self._picture.see_object(live, gone=True)
+        self._picture.forget_object(live)
         self._written.pop(identify(live), None)
+
+    def forget(self, namespace: str) -> None:
+        """Forget what was written in a namespace that goes: what is gone with it was not edited."""
+        for book in (self._written, self._contests):
+            for place in [each for each in book if _is_of(each, namespace)]:
+                del book[place]
+        self._drifts.pop(Key("namespace", namespace), None)
 
     def drifts(self, key: Key) -> list[Drift]:
         """Return the edits of the last ten minutes; asks to be asked again when they are over."""
@@ -124,6 +131,10 @@ class Writer:
         if wait_s > 0:
             self._requeue(key, wait_s)
         return wait_s <= 0
+
+
+def _is_of(place: Place, namespace: str) -> bool:
+    return place[1] == namespace or place == ("Namespace", "", namespace)
 
 
 def _word(desired: Manifest, live: Manifest | None) -> str:

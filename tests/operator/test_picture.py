@@ -1,0 +1,109 @@
+"""The picture: what an event touches, and what comes too late to be true."""
+
+import pytest
+
+from revet.core.model.meta import PAUSED_ANNOTATION, Manifest
+from revet.operator.picture import CLUSTER, Key, Picture
+from tests.support.manifests import namespace, policy
+
+PROD = {"tier": "prod"}
+POLICY = Key("policy", "strict")
+SHOP = Key("namespace", "shop")
+
+
+def _at(manifest: Manifest, version: int, uid: str = "u", **metadata: object) -> Manifest:
+    more = {"resourceVersion": str(version), "uid": uid, **metadata}
+    return {**manifest, "metadata": {**manifest["metadata"], **more}}
+
+
+def _network_policy(version: int, uid: str, owner: str = "") -> Manifest:
+    kinds: Manifest = {"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy"}
+    owners = [{"uid": owner, "name": "x"}] if owner else []
+    metadata = {"name": "n", "namespace": "shop", "ownerReferences": owners}
+    return _at(kinds | {"metadata": metadata}, version, uid)
+
+
+@pytest.fixture
+def picture() -> Picture:
+    made = Picture()
+    made.see_namespace(_at(namespace("shop", PROD), 1, "shop"), gone=False)
+    made.see_namespace(_at(namespace("other"), 1, "other"), gone=False)
+    return made
+
+
+def test_a_policy_touches_what_it_selects(picture: Picture) -> None:
+    strict = policy("strict", PROD)
+    assert picture.see_policy(_at(strict, 2), gone=False) == {CLUSTER, POLICY, SHOP}
+    assert picture.see_policy(_at(strict, 3), gone=False) == set()
+    paused = _at(strict, 4, annotations={PAUSED_ANNOTATION: "true"})
+    assert picture.see_policy(paused, gone=False) == {CLUSTER, POLICY, SHOP}
+    assert picture.see_policy(paused, gone=True) == {CLUSTER, POLICY, SHOP}
+    assert picture.policies == {}
+
+
+def test_a_status_touches_nothing(picture: Picture) -> None:
+    strict = policy("strict", PROD)
+    picture.see_policy(_at(strict, 2), gone=False)
+    told = strict | {"status": {"observedGeneration": 1}}
+    assert picture.see_policy(_at(told, 3), gone=False) == set()
+    assert picture.policies["strict"].manifest["status"] == told["status"]
+
+
+def test_an_answer_tells_of_an_edit_before_its_event(picture: Picture) -> None:
+    strict, loose = policy("strict", PROD), policy("strict", PROD, profile="baseline")
+    picture.see_policy(_at(strict, 2), gone=False)
+    assert POLICY in picture.see_policy(_at(loose, 4), gone=False)
+    # The event of the edit, and an older one that comes late.
+    assert picture.see_policy(_at(loose, 3), gone=False) == set()
+    assert picture.see_policy(_at(strict, 2), gone=False) == set()
+    assert picture.policies["strict"].manifest["metadata"]["resourceVersion"] == "4"
+
+
+def test_what_is_gone_does_not_come_back(picture: Picture) -> None:
+    strict = policy("strict", PROD)
+    picture.see_policy(_at(strict, 2), gone=False)
+    picture.see_policy(_at(strict, 3), gone=True)
+    assert picture.see_policy(_at(strict, 2), gone=False) == set()
+    assert picture.policies == {}
+    assert POLICY in picture.see_policy(_at(strict, 5, "another"), gone=False)
+    # The end of the one before, once more.
+    assert picture.see_policy(_at(strict, 3), gone=True) == set()
+    assert picture.policies["strict"].uid == "another"
+
+
+def test_a_namespace_touches_policies_that_select_it_or_did(picture: Picture) -> None:
+    picture.see_policy(_at(policy("strict", PROD), 2), gone=False)
+    out = picture.see_namespace(_at(namespace("shop"), 3, "shop"), gone=False)
+    assert out == {SHOP, POLICY}
+    assert picture.see_namespace(_at(namespace("shop"), 4, "shop"), gone=False) == set()
+    into = picture.see_namespace(_at(namespace("shop", PROD), 5, "shop"), gone=False)
+    assert into == {SHOP, POLICY}
+    assert picture.see_namespace(_at(namespace("shop"), 4, "shop"), gone=False) == set()
+    assert picture.namespaces["shop"].labels["tier"] == "prod"
+
+
+def test_an_object_touches_its_owner(picture: Picture) -> None:
+    picture.see_policy(_at(policy("strict", PROD), 2, "owner"), gone=False)
+    picture.see_policy(_at(policy("aside", {"a": "b"}), 2, "aside"), gone=False)
+    assert picture.see_object(_network_policy(3, "u", "owner"), gone=False) == {POLICY}
+    assert picture.see_object(_network_policy(3, "u", "owner"), gone=False) == set()
+    assert picture.see_object(_network_policy(4, "v", "somebody"), gone=False) == set()
+    # Without an owner it is in the way of anybody's.
+    assert len(picture.see_object(_network_policy(5, "w"), gone=False)) == 2
+
+
+def test_a_shared_object_touches_what_all_share(picture: Picture) -> None:
+    entries: Manifest = {"kind": "MutatingWebhookConfiguration", "metadata": {"name": "revet"}}
+    assert picture.see_object(_at(entries, 1), gone=False) == {CLUSTER}
+    assert picture.see_object(_at(entries, 1), gone=True) == {CLUSTER}
+
+
+def test_an_invalid_policy_leaves_in_force_what_was(picture: Picture) -> None:
+    strict = policy("strict", PROD)
+    picture.see_policy(_at(strict, 2), gone=False)
+    broken = policy("strict", PROD, profile="none")
+    assert POLICY in picture.see_policy(_at(broken, 3), gone=False)
+    seen = picture.policies["strict"]
+    assert "profile" in seen.problem
+    assert seen.policy is not None
+    assert seen.is_kept
