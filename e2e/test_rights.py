@@ -45,7 +45,7 @@ _STATUS: Final = "--subresource=status"
         (WEBHOOK, ("watch", "hardeningpolicies"), True),
         (WEBHOOK, ("patch", "hardeningpolicies", _STATUS), False),
         (WEBHOOK, ("create", "events", _OTHER), True),
-        (OPERATOR, ("create", "events", _OTHER), True),
+        (OPERATOR, ("create", "events", _OTHER), False),
         (OPERATOR, ("delete", "networkpolicies", _OTHER), True),
         (WEBHOOK, ("list", "networkpolicies", _OTHER), False),
         (OPERATOR, ("create", "validatingwebhookconfigurations/revet"), True),
