@@ -74,7 +74,7 @@ class Release:
         sets = [f"--set={value}" for value in (*self._values, *values)]
         place = (f"--namespace={NAMESPACE}", "--create-namespace")
         done = self._helm.run("upgrade", "--install", NAME, str(CHART), *place, *sets)
-        kubeconfigs = {name: self._sign_in(name) for name in ("revet-webhook", "revet-operator")}
+        kubeconfigs = {name: self.sign_in(name) for name in ("revet-webhook", "revet-operator")}
         self.webhook.flags = [*self._own_flags, *self._flags("revet-webhook")]
         self.operator.flags = [
             f"--kubeconfig={kubeconfigs['revet-operator']}",
@@ -128,11 +128,11 @@ class Release:
         flags: list[str] = container["args"]
         return [flag for flag in flags if flag.partition("=")[0] not in _PLACES]
 
-    def _sign_in(self, account: str) -> Path:
+    def sign_in(self, account: str, title: str = "") -> Path:
         """Write a kubeconfig with a token of a ServiceAccount, as a pod of it would get."""
         args = (account, f"--namespace={NAMESPACE}", "--duration=24h")
         token = self.plane.kubectl("create", "token", *args).stdout.strip()
-        path = self.plane.pki / f"{account}.kubeconfig"
+        path = self.plane.pki / f"{title or account}.kubeconfig"
         path.write_text(yaml.safe_dump(_kubeconfig(self.plane, account, token)))
         return path
 

@@ -5,9 +5,11 @@ minutes, while the Lease is somebody else's already.
 """
 
 import asyncio
+from collections.abc import Callable
 from typing import Final
 
 import aiohttp
+from kubernetes.aio.client.api_client import ApiClient
 from kubernetes.aio.client.exceptions import ApiException
 from kubernetes.aio.client.models.v1_lease import V1Lease
 from kubernetes.aio.client.models.v1_object_meta import V1ObjectMeta
@@ -20,7 +22,14 @@ _NO_ANSWER: Final = (aiohttp.ClientError, OSError, TimeoutError)
 
 
 class Lease(LeaseLock):
-    """A lock that says what failed, and raises nothing."""
+    """A lock that says what failed, and raises nothing.
+
+    `when_taken` is called each time that somebody else is found to hold it.
+    """
+
+    def __init__(self, name: str, namespace: str, identity: str, client: ApiClient) -> None:
+        super().__init__(name, namespace, identity, client)
+        self.when_taken: Callable[[], None] = lambda: None
 
     async def get(
         self, name: str, namespace: str
@@ -28,9 +37,16 @@ class Lease(LeaseLock):
         """Read who holds it."""
         try:
             async with asyncio.timeout(REQUEST_S):
-                return await super().get(name, namespace)
+                found = await super().get(name, namespace)
         except _NO_ANSWER as error:
             return False, ApiException(reason=str(error) or type(error).__name__)
+        _, record = found
+        if isinstance(record, LeaderElectionRecord) and record.holder_identity not in {
+            None,
+            self.identity,
+        }:
+            self.when_taken()
+        return found
 
     async def create(
         self, name: str, namespace: str, election_record: LeaderElectionRecord

@@ -17,7 +17,6 @@ import kopf
 import typer
 import uvloop
 from aiohttp import web
-from kubernetes.aio.leaderelection import electionconfig, leaderelection
 
 from revet.adapters.address import Address, SettingsError
 from revet.adapters.clock import Timestamps
@@ -30,6 +29,7 @@ from revet.core.render.webhook import SYSTEM_NAMESPACES
 from revet.operator import flags, handlers
 from revet.operator.audit import Audit
 from revet.operator.context import Context
+from revet.operator.election import elect
 from revet.operator.intake import Intake
 from revet.operator.metrics import Metrics
 from revet.operator.picture import CLUSTER, Key, Picture
@@ -41,11 +41,6 @@ from revet.operator.writer import Writer
 _BAD_INPUT: Final = 2
 _FRESH_START: Final = 3
 _ASKED: Final = "asked to"
-_LEASE_S: Final = 15
-# Others may take the Lease 15 s after it was renewed. We have ended by then: 2 s of rest, 9 s of
-# trying, and two requests.
-_RENEW_S: Final = 9
-_RETRY_S: Final = 2
 _AGAIN_S: Final = 2.0
 _FRESH_EVERY_S: Final = 30.0
 _STALLED_S: Final = 600.0  # no request takes longer than half a minute
@@ -124,14 +119,8 @@ async def _elect(context: Context, end: Callable[[str], None]) -> None:
             context.log.write("failed", about="leader", trace="".join(format_exception(error)))
             end("a part of it failed")
 
-    async def lost() -> None:
-        end("the lease was lost")
-
-    lock = Lease(settings.lease, settings.namespace, settings.identity, context.kube.client)
-    election = electionconfig.Config(
-        lock, _LEASE_S, _RENEW_S, _RETRY_S, onstarted_leading=lead, onstopped_leading=lost
-    )
-    await leaderelection.LeaderElection(election).run()
+    lease = Lease(settings.lease, settings.namespace, settings.identity, context.kube.client)
+    await elect(lease, lead, lambda: end("the lease was lost"))
 
 
 def _ill(queue: Queue) -> str | None:
