@@ -35,7 +35,7 @@ from revet.operator.metrics import Metrics
 from revet.operator.picture import CLUSTER, Key, Picture
 from revet.operator.queue import Queue
 from revet.operator.reconcile import Reconciler, keep_fresh
-from revet.operator.settings import Settings
+from revet.operator.settings import Settings, parse_url
 from revet.operator.writer import Writer
 
 _BAD_INPUT: Final = 2
@@ -191,7 +191,7 @@ def serve(
             namespace=namespace,
             kubeconfig=kubeconfig,
             service=service,
-            webhook_url=webhook_url,
+            webhook_url=webhook_url and parse_url(webhook_url, "--webhook-url"),
             owner=owner,
             system_namespaces=frozenset((*SYSTEM_NAMESPACES, namespace, *(system_namespace or ()))),
             tolerated_keys=frozenset(tolerated_key or ()),
