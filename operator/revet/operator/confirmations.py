@@ -5,6 +5,7 @@ A replica that hangs costs its time-out; what is to be corrected must not wait f
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Final
 
 from revet.adapters.kube import KubeError
@@ -31,6 +32,9 @@ class Confirmations:
         self._agreed: dict[str, Generations] = {}
         self._missing: dict[str, str] = {}
         self._wanted = asyncio.Event()
+        #: Paths that the replicas were asked about, whatever came of it.
+        self._asked: set[str] = set()
+        self._news = asyncio.Event()
 
     def need(self, needed: Mapping[str, Generations], bundle: bytes) -> None:
         """Have the replicas asked until they judge by all this; other paths are forgotten.
@@ -40,8 +44,17 @@ class Confirmations:
         self._needed, self._bundle = needed, bundle
         self._agreed = {path: self._agreed.get(path, {}) for path in needed}
         self._missing = {path: self._missing.get(path, "") for path in needed}
+        self._asked &= needed.keys()
         if self._unknown():
             self._wanted.set()
+
+    async def wait_for_first_answers(self, at_most_s: float) -> None:
+        """Wait until the replicas were asked once about everything that is needed."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(at_most_s):
+                while set(self._unknown()) - self._asked:
+                    self._news.clear()
+                    await self._news.wait()
 
     def cover(self, path: str, wanted: Generations) -> bool:
         """Return whether every replica judges by these generations, or newer ones, at a path."""
@@ -58,10 +71,13 @@ class Confirmations:
             await self._wanted.wait()
             self._wanted.clear()
             before = self._agreed, self._missing
+            paths = self._unknown()
             try:
-                await self._ask(self._unknown())
+                await self._ask(paths)
             except KubeError as error:
                 self._complain(f"the replicas of the webhook can't be listed: {error}")
+            self._asked.update(paths)
+            self._news.set()
             if (self._agreed, self._missing) != before:
                 self._tell()
             if self._unknown():

@@ -54,6 +54,7 @@ class Reconciler:
             if key.about == "status":
                 # Half-way through, a status would tell what is not true a moment later.
                 await self._context.queue.rest(_UNTOLD_S)
+                await self.entries.confirmations.wait_for_first_answers(_UNTOLD_S)
             try:
                 await self.reconcile(key)
             finally:

@@ -4,8 +4,9 @@ An edit that admits more than ours, and a delete, are undone at once however oft
 edits at a growing interval, never abandoned.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Final
 
 from revet.adapters.kube import KubeError
@@ -17,7 +18,12 @@ from revet.core.widening import widens
 from revet.operator.picture import Key, Picture
 
 _REMEMBERED_S: Final = 600.0
-_TERMINATING: Final = "is being terminated"
+#: What an answer of this status says where a namespace is gone, or going, or another one by now.
+_GONE_WORDS: Final[Mapping[int, str]] = {
+    HTTPStatus.NOT_FOUND: "",
+    HTTPStatus.FORBIDDEN: "is being terminated",
+    HTTPStatus.CONFLICT: "uid mismatch",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,5 +152,9 @@ def _word(desired: Manifest, live: Manifest | None) -> str:
 
 
 def is_gone(error: KubeError) -> bool:
-    """Return whether a namespace went while we wrote into it: then there is nothing to do."""
-    return error.status == 404 or (error.status == 403 and _TERMINATING in str(error))  # noqa: PLR2004
+    """Return whether a namespace went while we wrote into it: then there is nothing to do.
+
+    Nor where another one has its name by now: that one is seen by itself.
+    """
+    said = _GONE_WORDS.get(error.status)
+    return said is not None and said in str(error)
