@@ -23,6 +23,7 @@ _GONE_WORDS: Final[Mapping[int, str]] = {
     HTTPStatus.NOT_FOUND: "",
     HTTPStatus.FORBIDDEN: "is being terminated",
     HTTPStatus.CONFLICT: "uid mismatch",
+    HTTPStatus.UNPROCESSABLE_ENTITY: "metadata.uid: Invalid value",
 }
 
 
