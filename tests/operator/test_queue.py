@@ -111,6 +111,24 @@ async def test_rest_waits_for_what_is_due_and_taken(queue: Queue) -> None:
     await resting
 
 
+async def test_rest_counts_from_when_a_later_key_fell_due(queue: Queue, clock: Clock) -> None:
+    queue.add(A, 30)
+    clock.now += 31
+    waiting = asyncio.create_task(queue.rest(5))
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    await queue.get()
+    working = asyncio.create_task(queue.rest(5))
+    await asyncio.sleep(0)
+    assert not working.done()
+    queue.done(A)
+    await asyncio.gather(waiting, working)
+    clock.now += 5
+    queue.add(A)
+    clock.now += 5
+    await queue.rest(5)
+
+
 async def test_rest_waits_no_longer_than_it_was_told_since_the_last_rest(
     queue: Queue, clock: Clock
 ) -> None:

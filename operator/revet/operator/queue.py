@@ -43,6 +43,7 @@ class Queue:
         while True:
             wait_s = self._wait_s()
             if wait_s is not None and wait_s <= 0:
+                self._rested_at = self._busy_since()
                 _, key = heappop(self._order)
                 del self._due[key]
                 self._taken.add(key)
@@ -64,7 +65,7 @@ class Queue:
 
     async def rest(self, at_most_s: float) -> None:
         """Wait until nothing is due or taken; not where that was so for long enough already."""
-        while self._is_busy() and (left_s := self._rested_at + at_most_s - self._clock()) > 0:
+        while self._is_busy() and (left_s := self._busy_since() + at_most_s - self._clock()) > 0:
             self._rest.clear()
             with suppress(TimeoutError):
                 async with asyncio.timeout(left_s):
@@ -83,6 +84,12 @@ class Queue:
     def _is_busy(self) -> bool:
         wait_s = self._wait_s()
         return bool(self._taken) or (wait_s is not None and wait_s <= 0)
+
+    def _busy_since(self) -> float:
+        """Return when the last rest ended; what was asked for later only ends it when it is due."""
+        if self._taken or self._wait_s() is None:
+            return self._rested_at
+        return max(self._rested_at, self._order[0][0])
 
     def _line_up(self, key: Key) -> None:
         heappush(self._order, (self._due[key], key))
