@@ -33,7 +33,14 @@ def test_only_labels_of_pod_security_are_read() -> None:
     assert read_before({"metadata": {"name": "shop"}}) == {}
 
 
-@pytest.mark.parametrize("annotation", ["", "{", "[]", "1", json.dumps({ENFORCE: 1})])
+_LONG = json.dumps({ENFORCE: "baseline", "more": "x" * 5000})
+
+
+@pytest.mark.parametrize(
+    "annotation",
+    ["", "{", "[]", "1", json.dumps({ENFORCE: 1}), "[" * 4000, "[" * 200_000, _LONG],
+    ids=["nothing", "half", "list", "number", "no text", "nested", "nested far", "long"],
+)
 def test_what_nobody_can_read_says_nothing(annotation: str) -> None:
     namespace = _namespace({ENFORCE: "restricted"}, annotation, (ENFORCE,))
     assert read_before(namespace) == {}

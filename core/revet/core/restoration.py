@@ -13,14 +13,19 @@ from revet.core.pointer import join
 from revet.core.render.baseline import LABELS, Before, pod_security, rewritten
 
 _LABELS: Final = ("metadata", "labels")
+#: What we write is shorter by far; whoever wrote more does not get it read.
+_LONGEST: Final = 4096
 
 
 def read_before(namespace: Manifest) -> dict[str, str | None]:
     """Return which labels are ours, and what stood there before; nothing if nobody can tell."""
     annotations: Mapping[str, str] = namespace["metadata"].get("annotations") or {}
+    text = annotations.get(POD_SECURITY_ANNOTATION, "{}")
+    if len(text) > _LONGEST:
+        return {}
     try:
-        read: Any = json.loads(annotations.get(POD_SECURITY_ANNOTATION, "{}"))
-    except ValueError:
+        read: Any = json.loads(text)
+    except (ValueError, RecursionError):
         return {}
     if not isinstance(read, dict):
         return {}
