@@ -12,6 +12,7 @@ from e2e import relabelling
 from e2e.cluster.controlplane import ControlPlane
 from e2e.crd import install_crd
 from e2e.relabelling import DOORS, HOLDER, PLAIN, REFUSED, labels_of, patch
+from revet.core.model.meta import POD_SECURITY_ANNOTATION
 from revet.core.plan import differs, find_extras
 from revet.core.render.guard import NAME, guards
 
@@ -159,6 +160,27 @@ def test_break_glass_may_be_removed_and_stay(
         assert labels_of(control_plane, name) == {"free": "1"}
     finally:
         control_plane.delete_namespace(name)
+
+
+@pytest.mark.parametrize("value", ["{}", None], ids=["changed", "removed"])
+def test_what_labels_come_back_is_said_by_us_alone(
+    control_plane: ControlPlane, users: Mapping[str, Path], place: str, value: str | None
+) -> None:
+    note = POD_SECURITY_ANNOTATION
+    word = f"the annotation {note} is written by Revet alone"
+
+    def annotate(kubeconfig: Path, text: str | None) -> str:
+        change = json.dumps({"metadata": {"annotations": {note: text}}})
+        flags = ("--type=merge", f"--patch={change}", f"--kubeconfig={kubeconfig}")
+        return control_plane.kubectl("patch", "namespace", place, *flags, check=False).stderr
+
+    lowers = '{"pod-security.kubernetes.io/enforce": "privileged"}'
+    for user in (PLAIN, HOLDER):
+        assert word in annotate(users[user], lowers)
+    assert annotate(control_plane.kubeconfig, lowers) == ""
+    assert word in annotate(users[PLAIN], value)
+    # What else there is to write is free, beside it.
+    assert patch(control_plane, users[PLAIN], place, {"free": "2"}, "") == ""
 
 
 def _create_open(plane: ControlPlane) -> str:

@@ -42,6 +42,7 @@ _STATUS: Final = "--subresource=status"
         (OPERATOR, ("patch", "hardeningpolicies", _STATUS), True),
         (OPERATOR, ("patch", "hardeningpolicies"), False),
         (OPERATOR, ("relabel", "hardeningpolicies"), False),
+        (OPERATOR, ("restore", "hardeningpolicies"), True),
         (WEBHOOK, ("watch", "hardeningpolicies"), True),
         (WEBHOOK, ("patch", "hardeningpolicies", _STATUS), False),
         (WEBHOOK, ("create", "events", _OTHER), True),

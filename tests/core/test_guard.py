@@ -82,5 +82,6 @@ def test_break_glass_is_refused_even_where_a_policy_selects_by_it() -> None:
     assert guards(["revet.dev/break-glass"], OWNER) == guards([], OWNER)
     for keys in ([], ["tier"]):
         validations = guards(keys, OWNER)[0]["spec"]["validations"]
-        assert len(validations) == 1 + len(keys)
-        assert "revet.dev/break-glass" in validations[-1]["message"]
+        assert len(validations) == 2 + len(keys)
+        assert "revet.dev/break-glass" in validations[-2]["message"]
+        assert "revet.dev/pod-security-before" in validations[-1]["message"]

@@ -20,7 +20,8 @@ from revet.core.model.policy_network import Direction, Network, Switch
 from revet.core.model.selector import Operator, Requirement
 from revet.core.render.selector import render_selector
 
-_HASH_LENGTH: Final = 12
+#: Nobody finds a second name with the hash of a policy that stands, to take its objects' names.
+_HASH_LENGTH: Final = 20
 # NetworkPolicies add up: an allow that selected a quarantined pod would open it again.
 _NOT_QUARANTINED: Final = Requirement(key=QUARANTINE_LABEL, operator=Operator.DOES_NOT_EXIST)
 # Where NodeLocal DNSCache listens on each node:
