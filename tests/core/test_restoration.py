@@ -33,6 +33,23 @@ def test_only_labels_of_pod_security_are_read() -> None:
     assert read_before({"metadata": {"name": "shop"}}) == {}
 
 
+@pytest.mark.parametrize(
+    ("key", "value", "is_read"),
+    [
+        (ENFORCE, "privileged", True),
+        (ENFORCE, "Privileged", False),
+        (ENFORCE, "no!", False),
+        (f"{ENFORCE}-version", "latest", True),
+        (f"{ENFORCE}-version", "v1.36", True),
+        (f"{ENFORCE}-version", "v1.036", False),
+        (f"{ENFORCE}-version", "restricted", False),
+    ],
+)
+def test_what_no_namespace_ever_had_is_not_put_back(key: str, value: str, *, is_read: bool) -> None:
+    before = read_before(_namespace({}, json.dumps({key: value}), (key,)))
+    assert before == ({key: value} if is_read else {})
+
+
 _LONG = json.dumps({ENFORCE: "baseline", "more": "x" * 5000})
 
 
