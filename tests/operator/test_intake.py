@@ -1,10 +1,14 @@
 """What a list brings into the picture, and what it must not take out of it."""
 
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any
+
 import pytest
 
 from revet.core.model.meta import Manifest
-from revet.operator.intake import OWN_KINDS, WATCHED_KINDS, compare, see, seen
-from revet.operator.picture import CLUSTER, Key, Picture
+from revet.operator import intake
+from revet.operator.intake import OWN_KINDS, WATCHED_KINDS, see, seen
+from revet.operator.picture import CLUSTER, Key, NamespaceSeen, Picture, PolicySeen
 from tests.support.manifests import namespace, policy
 
 LABELS = {"team": "a"}
@@ -19,6 +23,23 @@ def _manifest(kind: str, name: str, uid: str = "1") -> Manifest:
         manifest = {"kind": kind, "metadata": {"name": name}}
     manifest["metadata"] |= {"uid": uid, "resourceVersion": uid}
     return manifest
+
+
+def compare(
+    picture: Picture,
+    kind: str,
+    before: Mapping[tuple[str, str], Any],
+    listed: Iterable[Manifest],
+    gone: Collection[str] = (),
+) -> set[Key]:
+    """Take in a list, in which nothing is odd."""
+    odd: list[str] = []
+    found = intake.compare(
+        picture, kind, before, listed, gone, lambda name, error: odd.append(f"{name}: {error}")
+    )
+    touched = set[Key]().union(*found)
+    assert odd == []
+    return touched
 
 
 @pytest.mark.parametrize("kind", WATCHED_KINDS)
@@ -63,3 +84,59 @@ def test_the_same_list_again_touches_nothing() -> None:
         listed = [_manifest(kind, "one"), _manifest(kind, "two")]
         compare(picture, kind, {}, listed)
         assert compare(picture, kind, seen(picture, kind), listed) == set()
+
+
+@pytest.mark.parametrize("kind", WATCHED_KINDS)
+def test_what_came_and_went_while_listing_is_gone(kind: str) -> None:
+    picture = Picture()
+    before, gone = seen(picture, kind), picture.gone
+    see(picture, kind, _manifest(kind, "short", "3"), gone=False)
+    see(picture, kind, _manifest(kind, "short", "3"), gone=True)
+    assert compare(picture, kind, before, [_manifest(kind, "short", "3")], gone) == set()
+    assert seen(picture, kind) == {}
+
+
+def _versions(picture: Picture, kind: str) -> dict[str, str]:
+    """Read the version of each object that is held, by its name."""
+    found = {}
+    for (_, name), each in seen(picture, kind).items():
+        match each:
+            case PolicySeen():
+                found[name] = each.manifest["metadata"]["resourceVersion"]
+            case NamespaceSeen():
+                found[name] = each.version
+            case _:
+                found[name] = each["metadata"]["resourceVersion"]
+    return found
+
+
+@pytest.mark.parametrize("kind", WATCHED_KINDS)
+def test_a_list_is_true_though_its_versions_are_lower(kind: str) -> None:
+    """As after a restore of etcd: what was gone is there again, and older than what was seen."""
+    picture = Picture()
+    manifest = _manifest(kind, "one")
+    later = {**manifest, "metadata": {**manifest["metadata"], "resourceVersion": "900"}}
+    see(picture, kind, later, gone=False)
+    see(picture, kind, _manifest(kind, "two", "2"), gone=False)
+    see(picture, kind, _manifest(kind, "two", "2"), gone=True)
+    listed = [manifest, _manifest(kind, "two", "2")]
+    compare(picture, kind, seen(picture, kind), listed, picture.gone)
+    assert _versions(picture, kind) == {"one": "1", "two": "2"}
+    # And from now on what is newer than the list is news.
+    last = {**manifest, "metadata": {**manifest["metadata"], "resourceVersion": "5"}}
+    see(picture, kind, last, gone=False)
+    assert _versions(picture, kind) == {"one": "5", "two": "2"}
+
+
+def test_one_odd_object_hides_no_other() -> None:
+    picture = Picture()
+    broken = _manifest("Namespace", "broken")
+    broken["metadata"]["labels"] = 7
+    del broken["metadata"]["uid"]
+    listed = [_manifest("Namespace", "first"), broken, _manifest("Namespace", "last", "3")]
+    odd: list[tuple[str, str]] = []
+    found = intake.compare(
+        picture, "Namespace", {}, listed, (), lambda name, error: odd.append((name, repr(error)))
+    )
+    assert set[Key]().union(*found) == {Key("namespace", "first"), Key("namespace", "last")}
+    assert odd == [("Namespace /broken", "KeyError('uid')")]

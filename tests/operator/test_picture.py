@@ -71,6 +71,27 @@ def test_what_is_gone_does_not_come_back(picture: Picture) -> None:
     assert picture.policies["strict"].uid == "another"
 
 
+def test_what_loses_our_label_and_gets_it_back_is_seen_again(picture: Picture) -> None:
+    """To a watch by labels it is gone without it, though it lives on."""
+    picture.see_policy(_at(policy("strict", PROD), 2, "owner"), gone=False)
+    picture.see_object(_network_policy(3, "u", "owner"), gone=False)
+    assert picture.see_object(_network_policy(4, "u", "owner"), gone=True) == {POLICY}
+    assert picture.see_object(_network_policy(4, "u", "owner"), gone=False) == set()
+    assert picture.see_object(_network_policy(5, "u", "owner"), gone=False) == {POLICY}
+    assert picture.see_object(_network_policy(6, "u", "owner"), gone=False) == {POLICY}
+    # The end of the label, told only now, is older than what stands.
+    assert picture.see_object(_network_policy(4, "u", "owner"), gone=True) == set()
+    [held] = picture.objects.values()
+    assert held["metadata"]["resourceVersion"] == "6"
+
+
+def test_what_went_long_ago_is_forgotten(picture: Picture) -> None:
+    for number in range(2000):
+        picture.see_object(_network_policy(3, f"u{number}"), gone=True)
+    assert len(picture.gone) < 2000
+    assert "u1999" in picture.gone
+
+
 def test_a_namespace_touches_policies_that_select_it_or_did(picture: Picture) -> None:
     picture.see_policy(_at(policy("strict", PROD), 2), gone=False)
     out = picture.see_namespace(_at(namespace("shop"), 3, "shop"), gone=False)

@@ -4,8 +4,9 @@ A watch that has lost track lists again, and that list does not say what was del
 """
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
+from traceback import format_exception
 from typing import Final
 
 from revet.adapters.kube import KubeError
@@ -26,6 +27,7 @@ MANAGED: Final = ",".join(f"{key}={value}" for key, value in MANAGED_BY.items())
 
 _SETTLE_S: Final = 0.2  # the watches list again at about the same time
 _AGAIN_S: Final = 1.0
+_AT_ONCE: Final = 25  # objects that are taken in before others have their turn
 _EVERY_S: Final = 600.0  # a list of a kind that has nothing left tells nobody that it was made
 
 _Place = tuple[str, str]
@@ -71,21 +73,31 @@ class Intake:
 
     async def _compare(self, kind: str) -> None:
         context = self._context
-        before = seen(context.picture, kind)
+        before, gone = seen(context.picture, kind), context.picture.gone
         selector = MANAGED if kind in OWN_KINDS else ""
         listed = await context.objects.list(kind, selector=selector)
-        context.queue.add_all(compare(context.picture, kind, before, listed))
+        found = compare(context.picture, kind, before, listed, gone, self._note_odd)
+        for number, touched in enumerate(found):
+            context.queue.add_all(touched)
+            if number % _AT_ONCE == 0:
+                await asyncio.sleep(0)
+
+    def _note_odd(self, name: str, error: Exception) -> None:
+        trace = "".join(format_exception(error))
+        self._context.log.write("failed", about="intake", name=name, trace=trace)
 
 
-def see(picture: Picture, kind: str, manifest: Manifest, *, gone: bool) -> set[Key]:
+def see(
+    picture: Picture, kind: str, manifest: Manifest, *, gone: bool, listed: bool = False
+) -> set[Key]:
     """Take in an object of a kind that is watched; return what has to be looked at again."""
     match kind:
         case "HardeningPolicy":
-            return picture.see_policy(manifest, gone=gone)
+            return picture.see_policy(manifest, gone=gone, listed=listed)
         case "Namespace":
-            return picture.see_namespace(manifest, gone=gone)
+            return picture.see_namespace(manifest, gone=gone, listed=listed)
         case _:
-            return picture.see_object(manifest, gone=gone)
+            return picture.see_object(manifest, gone=gone, listed=listed)
 
 
 def seen(picture: Picture, kind: str) -> dict[_Place, _Seen]:
@@ -104,20 +116,47 @@ def seen(picture: Picture, kind: str) -> dict[_Place, _Seen]:
 
 
 def compare(
-    picture: Picture, kind: str, before: Mapping[_Place, _Seen], listed: Iterable[Manifest]
-) -> set[Key]:
-    """Take in all that there is of a kind; `before` is what was seen when listing began."""
+    picture: Picture,
+    kind: str,
+    before: Mapping[_Place, _Seen],
+    listed: Iterable[Manifest],
+    gone: Collection[str],
+    note_odd: Callable[[str, Exception], None],
+) -> Iterator[set[Key]]:
+    """Take in all that there is of a kind, one by one; yield what has to be looked at again.
+
+    `before` is what was seen when listing began, and `gone` the uids that were gone then: a list is
+    newer than all that, whatever the versions say. `note_odd` is told of what can't be taken in.
+    """
     there = {_place(manifest): manifest for manifest in listed}
-    now = seen(picture, kind)
-    touched: set[Key] = set()
-    for place in before.keys() | now.keys() | there.keys():
+    for place in before.keys() | seen(picture, kind).keys() | there.keys():
+        now, manifest = _look_up(picture, kind, place), there.get(place)
         # What has been seen while listing went on is newer than the list.
-        if now.get(place) is not before.get(place):
+        if now is not before.get(place):
             continue
-        gone = place not in there
-        manifest = _manifest(now[place]) if gone else there[place]
-        touched |= see(picture, kind, manifest, gone=gone)
-    return touched
+        try:
+            if manifest is None:
+                if now is not None:
+                    yield see(picture, kind, _manifest(now), gone=True)
+            elif _uid(manifest) in gone or _uid(manifest) not in picture.gone:
+                yield see(picture, kind, manifest, gone=False, listed=True)
+        except Exception as error:  # noqa: BLE001 -- one odd object must not hide all the others
+            note_odd(f"{kind} {'/'.join(place)}", error)
+
+
+def _look_up(picture: Picture, kind: str, place: _Place) -> _Seen | None:
+    match kind:
+        case "HardeningPolicy":
+            return picture.policies.get(place[1])
+        case "Namespace":
+            return picture.namespaces.get(place[1])
+        case _:
+            return picture.objects.get((kind, *place))
+
+
+def _uid(manifest: Manifest) -> str:
+    uid: str = manifest["metadata"].get("uid", "")
+    return uid
 
 
 def _place(manifest: Manifest) -> _Place:
@@ -130,5 +169,5 @@ def _manifest(known: _Seen) -> Manifest:
     if isinstance(known, PolicySeen):
         return known.manifest
     if isinstance(known, NamespaceSeen):
-        return {"metadata": {"name": known.name, "uid": known.uid}}
+        return known.reference
     return known

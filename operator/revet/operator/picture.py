@@ -1,7 +1,6 @@
 """What the operator has seen: policies, namespaces and our own objects, kept true by events."""
 
 import json
-from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal, NamedTuple, Self
@@ -126,21 +125,28 @@ class Picture:
     """Everything seen; each `see` returns what has to be looked at again.
 
     Events and the answers to our own writes come by different ways, so not always in order: what is
-    older than what was seen is passed over, and what is gone does not come back.
+    older than what was seen is passed over, and what is gone does not come back. But for what was
+    just `listed`, which is so: after a restore of etcd versions are lower.
     """
 
     policies: dict[str, PolicySeen] = field(default_factory=dict)
     namespaces: dict[str, NamespaceSeen] = field(default_factory=dict)
     #: Our own objects by (kind, namespace, name).
     objects: dict[tuple[str, str, str], Manifest] = field(default_factory=dict)
-    #: The uids of what went last.
-    _gone: deque[str] = field(default_factory=lambda: deque(maxlen=_REMEMBERED))
+    #: The uids of what went last, with the version at which it did.
+    _gone: dict[str, int] = field(default_factory=dict)
 
-    def see_policy(self, manifest: Manifest, *, gone: bool) -> set[Key]:
+    @property
+    def gone(self) -> frozenset[str]:
+        """The uids of what went last."""
+        return frozenset(self._gone)
+
+    def see_policy(self, manifest: Manifest, *, gone: bool, listed: bool = False) -> set[Key]:
         """Take in a policy that came, changed or went."""
         name: str = manifest["metadata"]["name"]
         before = self.policies.get(name)
-        if not self._is_news(manifest, before.manifest if before else None, gone=gone):
+        held = before.manifest if before else None
+        if not self._is_news(manifest, held, gone=gone, listed=listed):
             return set()
         after = None if gone else PolicySeen.of(manifest, before)
         if after is None:
@@ -152,11 +158,12 @@ class Picture:
         touched = self._selected_by(before) | self._selected_by(after)
         return {CLUSTER, Key("policy", name), *(Key("namespace", each) for each in touched)}
 
-    def see_namespace(self, manifest: Manifest, *, gone: bool) -> set[Key]:
+    def see_namespace(self, manifest: Manifest, *, gone: bool, listed: bool = False) -> set[Key]:
         """Take in a namespace that came, changed or went."""
         after = NamespaceSeen.of(manifest)
         before = self.namespaces.get(after.name)
-        if not self._is_news(manifest, before.reference if before else None, gone=gone):
+        held = before.reference if before else None
+        if not self._is_news(manifest, held, gone=gone, listed=listed):
             return set()
         if gone:
             self.namespaces.pop(after.name, None)
@@ -171,12 +178,12 @@ class Picture:
                 touched.add(Key("policy", policy.name))
         return touched
 
-    def see_object(self, manifest: Manifest, *, gone: bool) -> set[Key]:
+    def see_object(self, manifest: Manifest, *, gone: bool, listed: bool = False) -> set[Key]:
         """Take in an object of ours that came, changed or went."""
         metadata: dict[str, Any] = manifest["metadata"]
         place = identify(manifest)
         before = self.objects.get(place)
-        if not self._is_news(manifest, before, gone=gone):
+        if not self._is_news(manifest, before, gone=gone, listed=listed):
             return set()
         if gone:
             self.objects.pop(place, None)
@@ -209,16 +216,26 @@ class Picture:
             )
         ]
 
-    def _is_news(self, manifest: Manifest, held: Manifest | None, *, gone: bool) -> bool:
+    def _is_news(
+        self, manifest: Manifest, held: Manifest | None, *, gone: bool, listed: bool
+    ) -> bool:
         """Tell whether this is newer than what is held under the same name."""
         uid = manifest["metadata"].get("uid", "")
         is_same = held is not None and held["metadata"].get("uid", "") == uid
+        if listed:
+            self._gone.pop(uid, None)
+            return True
+        # Without our label it is gone to the watch, and comes again by a later version.
+        is_older = held is not None and is_same and _number(manifest) < _number(held)
         if gone:
-            self._gone.append(uid)
-            return is_same or held is None
-        if uid in self._gone:
-            return False
-        return held is None or not is_same or _number(manifest) >= _number(held)
+            self._note_gone(uid, _number(manifest))
+            return held is None or (is_same and not is_older)
+        return not is_older and _number(manifest) > self._gone.get(uid, -1)
+
+    def _note_gone(self, uid: str, version: int) -> None:
+        self._gone[uid] = max(version, self._gone.pop(uid, -1))
+        if len(self._gone) > _REMEMBERED:
+            del self._gone[next(iter(self._gone))]
 
     def _selected_by(self, policy: PolicySeen | None) -> set[str]:
         if policy is None:
