@@ -127,6 +127,23 @@ def test_copies_with_our_label_are_nobodys_business(running: Release, namespace:
         plane.delete_namespace(elsewhere)
 
 
+def _is_labelled(release: Release, name: str, place: str) -> bool:
+    labels = live.read(release.plane, name, place)["metadata"].get("labels", {})
+    return bool(labels.get("app.kubernetes.io/managed-by") == "revet")
+
+
+def test_an_object_that_lost_our_label_is_kept_again(running: Release, namespace: str) -> None:
+    """A watch by that label says it is deleted, and what is deleted does not come back."""
+    plane, place = running.plane, f"--namespace={namespace}"
+    name = next(each for each in live.isolation(plane, namespace) if "isolate" in each)
+    stood = live.read(plane, name, place)["spec"]
+    for _ in range(2):
+        plane.kubectl("label", name, place, "app.kubernetes.io/managed-by-")
+        wait_for(lambda: _is_labelled(running, name, place), "labelled again")
+        plane.kubectl("patch", name, place, "--type=merge", '--patch={"spec":{"ingress":[{}]}}')
+        wait_for(lambda: live.read(plane, name, place)["spec"] == stood, "closed again", 5)
+
+
 def _operators_writes(release: Release) -> int:
     """Count what the operator has written to webhook configurations, as the API server tells."""
     found = 0
