@@ -26,6 +26,8 @@ class Replicas(Prober):
         self.told: dict[Replica, Mapping[str, int] | None] = {}
         self.is_away = False
         self.rounds = 0
+        self.may_answer = asyncio.Event()
+        self.may_answer.set()
 
     async def replicas(self) -> list[Replica]:
         """Return all that the test has named."""
@@ -42,7 +44,9 @@ class Replicas(Prober):
         """Answer for every path alike."""
         assert bundle == b"bundle"
         self.rounds += 1
-        return {(each, path): self.told[each] for each in replicas for path in paths}
+        answers = {(each, path): self.told[each] for each in replicas for path in paths}
+        await self.may_answer.wait()
+        return answers
 
 
 @pytest.fixture
@@ -117,3 +121,35 @@ async def test_an_api_server_that_is_away_is_asked_again(
     assert news[0] == "the replicas of the webhook can't be listed: away"
     replicas.is_away = False
     await until(lambda: asked.cover(PATH, {"strict": 1}))
+
+
+async def test_what_is_forgotten_is_asked_again(
+    replicas: Replicas, asked: Confirmations, news: list[str]
+) -> None:
+    replicas.told = {ONE: {"strict": 1}}
+    asked.need({PATH: {"strict": 1}}, b"bundle")
+    await until(lambda: asked.cover(PATH, {"strict": 1}))
+    replicas.told = {ONE: None}
+    asked.forget([PATH, "/validate/unknown"])
+    assert not asked.cover(PATH, {"strict": 1})
+    await asked.wait_for_first_answers(5)
+    assert asked.missing(PATH) == "no answer from https://one"
+    told_before = len(news)
+    replicas.told = {ONE: {"strict": 1}}
+    await until(lambda: len(news) > told_before)
+    assert asked.cover(PATH, {"strict": 1})
+
+
+async def test_an_answer_from_before_is_forgotten_too(
+    replicas: Replicas, asked: Confirmations
+) -> None:
+    replicas.told = {ONE: {"strict": 1}}
+    replicas.may_answer.clear()
+    asked.need({PATH: {"strict": 1}}, b"bundle")
+    await until(lambda: replicas.rounds == 1)
+    asked.forget([PATH])
+    replicas.told = {ONE: None}
+    replicas.may_answer.set()
+    await until(lambda: replicas.rounds > 2)
+    assert not asked.cover(PATH, {"strict": 1})
+    assert asked.missing(PATH) == "no answer from https://one"

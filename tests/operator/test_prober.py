@@ -45,15 +45,20 @@ async def _answer(ended: asyncio.Event, request: web.Request) -> web.Response:
     return web.Response(text=ANSWERS[request.match_info["which"]][0])
 
 
+async def _tell_nothing(_: web.Request) -> web.Response:
+    return web.Response(text=ANSWERS["none"][0])
+
+
 @pytest.fixture
 async def replica(tmp_path: Path) -> AsyncIterator[Replica]:
-    pair = renew_serving(None, TRUST, [NAME], datetime.now(UTC), bundle_stands=True)
+    pair = renew_serving(None, TRUST, [NAME, "127.0.0.1"], datetime.now(UTC), bundle_stands=True)
     (tmp_path / "crt").write_bytes(pair.certificate)
     (tmp_path / "key").write_bytes(pair.key)
     tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     tls.load_cert_chain(tmp_path / "crt", tmp_path / "key")
     app = web.Application()
     ended = asyncio.Event()
+    app.router.add_post("/audit/none", _tell_nothing)
     app.router.add_post("/validate/{which}", partial(_answer, ended))
     runner = web.AppRunner(app)
     await runner.setup()
@@ -92,6 +97,15 @@ async def test_who_is_not_trusted_gives_no_answer(replica: Replica) -> None:
     other = renew_trust(None, b"", datetime.now(UTC)).bundle
     [answer] = (await _prober().ask([replica], ["/validate/good"], other)).values()
     assert answer is None
+
+
+async def test_at_a_url_only_who_answers_is_counted(replica: Replica) -> None:
+    def at(url: str) -> Prober:
+        return Prober(Written(), "revet-system", "revet-webhook", url)
+
+    assert await at(replica.url).count(TRUST.bundle) == 1
+    assert await at(replica.url).count(renew_trust(None, b"", datetime.now(UTC)).bundle) == 0
+    assert await at("https://127.0.0.1:1").count(TRUST.bundle) == 0
 
 
 async def test_who_is_away_gives_no_answer() -> None:

@@ -4,7 +4,7 @@ A replica that hangs costs its time-out; what is to be corrected must not wait f
 """
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import Final
 
@@ -34,6 +34,8 @@ class Confirmations:
         self._wanted = asyncio.Event()
         #: Paths that the replicas were asked about, whatever came of it.
         self._asked: set[str] = set()
+        #: Paths that an answer under way is too old for.
+        self._void: set[str] = set()
         self._news = asyncio.Event()
 
     def need(self, needed: Mapping[str, Generations], bundle: bytes) -> None:
@@ -47,6 +49,16 @@ class Confirmations:
         self._asked &= needed.keys()
         if self._unknown():
             self._wanted.set()
+
+    def forget(self, paths: Iterable[str]) -> None:
+        """Forget what was said of these paths; also what replicas are just about to say."""
+        for path in paths:
+            self._void.add(path)
+            self._asked.discard(path)
+            if path in self._needed:
+                self._agreed = {**self._agreed, path: {}}
+                self._missing = {**self._missing, path: ""}
+                self._wanted.set()
 
     async def wait_for_first_answers(self, at_most_s: float) -> None:
         """Wait until the replicas were asked once about everything that is needed."""
@@ -72,11 +84,12 @@ class Confirmations:
             self._wanted.clear()
             before = self._agreed, self._missing
             paths = self._unknown()
+            self._void.clear()
             try:
                 await self._ask(paths)
             except KubeError as error:
                 self._complain(f"the replicas of the webhook can't be listed: {error}")
-            self._asked.update(paths)
+            self._asked.update(set(paths) - self._void)
             self._news.set()
             if (self._agreed, self._missing) != before:
                 self._tell()
@@ -89,7 +102,7 @@ class Confirmations:
         answers = await self._prober.ask(replicas, paths, self._bundle)
         agreed, missing = dict(self._agreed), dict(self._missing)
         # What is not needed any more may have been asked for still.
-        for path in self._needed.keys() & set(paths):
+        for path in (self._needed.keys() & set(paths)) - self._void:
             told = [answers[each, path] for each in replicas]
             agreed[path] = _lowest(told)
             missing[path] = _absent(replicas, told, self._needed[path])

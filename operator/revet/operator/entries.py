@@ -1,29 +1,29 @@
 """What all policies share: the webhook's certificates, its entries, and the guards.
 
 A Fail entry is written only after every ready replica has said that it judges by the policies that
-need it; it is never taken away because a webhook is unhealthy.
+need it, also where it stood before; it is never taken away because a webhook is unhealthy.
 """
 
 from base64 import b64decode, b64encode
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from copy import deepcopy
 from datetime import datetime, timedelta
+from math import nan
 from typing import Final
-from urllib.parse import urlsplit
 
 from revet.adapters.kube import KubeError
 from revet.core.entry import Entry
 from revet.core.model.meta import Manifest, Owner
 from revet.core.render.guard import NAME as GUARD
 from revet.core.render.guard import guarded_keys, guards, selector_keys
-from revet.core.render.webhook import NAME, Backend, webhook_configurations
+from revet.core.render.webhook import Backend, webhook_configurations
 from revet.operator.confirmations import Confirmations
 from revet.operator.context import Context
 from revet.operator.credentials import Credentials
 from revet.operator.picture import CLUSTER, PolicySeen
 from revet.operator.prober import Prober
+from revet.operator.standing import KINDS, Standing, validating_path
 
-_CONFIGURATIONS: Final = ("ValidatingWebhookConfiguration", "MutatingWebhookConfiguration")
 #: How long it may take until every API server has seen a new bundle: their watches take a moment.
 _SEEN_EVERYWHERE: Final = timedelta(seconds=5)
 
@@ -36,6 +36,9 @@ class Entries:
         self._context = context
         self._settings = context.settings
         self._picture = context.picture
+        self._standing = Standing(context.picture)
+        #: The entries that stood when we last looked: name and path, by kind.
+        self._stood: dict[str, dict[str, str]] = {kind: {} for kind in KINDS}
         self._credentials = Credentials(context)
         self._prober = Prober(
             context.objects,
@@ -51,6 +54,8 @@ class Entries:
         #: Paths of all entries that some policy has needed since we started.
         self._known_paths: set[str] = set()
         self._guarded_keys: frozenset[str] = frozenset()
+        self._bundle = b""
+        context.metrics.fail_entries.set_function(lambda: len(self._standing.fail_paths(*KINDS)))
 
     async def keep(self) -> None:
         """See that everything stands.
@@ -62,27 +67,24 @@ class Entries:
         owner = await self._owner()
         trusted = self._trusted_bundles()
         trust = await self._credentials.keep(owner, trusted)
-        kept = [each for each in self._picture.policies.values() if each.is_kept]
+        self._bundle = trust.bundle
         self._known_paths |= {path for each in self._all() for path in _paths(each)}
-        self.confirmations.need(_needed(kept), trust.bundle)
-        for manifest in self._configurations(kept, trust.bundle, owner):
-            await self._context.writer.keep(manifest, CLUSTER)
+        for kind in KINDS:
+            await self._keep_entries(kind, trust.bundle, owner)
         for manifest in guards(self._guarded(), owner):
             await self._context.writer.keep(manifest, CLUSTER)
-        await self._prune(kept, trust.bundle, owner)
-        self._context.metrics.fail_entries.set(len(self._standing_fail_paths()))
         if trusted - {trust.bundle}:
             # The serving certificate waits for the bundle to stand, wherever it is asked for.
             self._context.queue.add(CLUSTER, _SEEN_EVERYWHERE.total_seconds())
 
     def waiting(self, policy: PolicySeen) -> str:
         """Return what a policy's Fail entries wait for; empty where they stand, judged by it."""
-        standing = self._standing_fail_paths()
+        validating, mutating = map(self._standing.fail_paths, KINDS)
         for entry in _fail_entries(policy):
             if not self.confirmations.cover(entry.path, {policy.name: _generation(policy)}):
                 missing = self.confirmations.missing(entry.path)
                 return f"the entry {entry.path} waits for every ready replica: {missing}"
-            if entry.path not in standing:
+            if entry.path not in (validating & mutating if entry.patches else validating):
                 return f"the entry {entry.path} does not stand yet"
         return ""
 
@@ -91,8 +93,20 @@ class Entries:
         return [entry.path for entry in _fail_entries(policy)]
 
     async def count_replicas(self) -> None:
-        """Count the replicas that are ready, for the alert that there is none."""
-        self._context.metrics.ready_replicas.set(len(await self._prober.replicas()))
+        """Count the replicas that are ready, for the alert that there is none.
+
+        Raises:
+            KubeError: the API server does not tell; what was counted before is not told any more.
+
+        """
+        if not self._bundle:
+            return  # by what is a replica to be trusted that is asked?
+        counted = self._context.metrics.ready_replicas
+        try:
+            counted.set(await self._prober.count(self._bundle))
+        except KubeError:
+            counted.set(nan)
+            raise
 
     async def _owner(self) -> Owner:
         role = await self._context.objects.get("ClusterRole", self._settings.owner)
@@ -101,20 +115,49 @@ class Entries:
         api_version = "rbac.authorization.k8s.io/v1"
         return Owner(api_version, "ClusterRole", self._settings.owner, role["metadata"]["uid"])
 
+    async def _keep_entries(self, kind: str, bundle: bytes, owner: Owner) -> None:
+        """See that the configuration of a kind is as it may be now, or is gone."""
+        # Looked at anew for each: while one is written, somebody may take the other one away.
+        kept = [each for each in self._all() if each.is_kept]
+        self.confirmations.need(_needed(kept), bundle)
+        self._note_loss(kept, bundle, owner)
+        stands = {each: set(self._standing.paths(each)) for each in KINDS}
+        manifest = self._configurations(kept, bundle, owner, stands).get(kind)
+        live = self._standing.configuration(kind)
+        if manifest is not None:
+            await self._context.writer.keep(manifest, CLUSTER)
+        elif live is not None:
+            await self._context.writer.prune(live)
+        self._stood[kind] = self._standing.paths(kind)
+
+    def _note_loss(self, kept: list[PolicySeen], bundle: bytes, owner: Owner) -> None:
+        """Tell of entries that somebody took away, and forget what was said of them.
+
+        They come back when every replica that is ready now has said again that it serves them.
+        """
+        stands = {kind: set(self._standing.paths(kind)) for kind in KINDS}
+        lost = {kind: self._stood[kind].keys() - stands[kind] for kind in KINDS}
+        if not any(lost.values()):
+            return
+        stood = {kind: stands[kind] | lost[kind] for kind in KINDS}
+        writer = self._context.writer
+        for kind, manifest in self._configurations(kept, bundle, owner, stood).items():
+            if lost[kind] & {each["name"] for each in manifest["webhooks"]}:
+                writer.may_write(manifest, self._standing.configuration(kind), CLUSTER)
+                # Told once: that it is written again later is our own change.
+                writer.note_written({**manifest, "webhooks": []})
+        paths = (self._stood[kind][name] for kind in KINDS for name in lost[kind])
+        self.confirmations.forget(set(paths))
+        self._stood = {kind: self._standing.paths(kind) for kind in KINDS}
+
     def _configurations(
-        self, kept: list[PolicySeen], bundle: bytes, owner: Owner
-    ) -> list[Manifest]:
-        """Render what may stand: Ignore entries, and Fail entries that stand or are confirmed."""
-        standing, needed = self._standing_fail_paths(), _needed(kept)
-        paths = {
-            entry.path
-            for policy in kept
-            if policy.compiled is not None
-            for _, entry in policy.compiled.entries
-            if not entry.fail
-            or entry.path in standing
-            or self.confirmations.cover(entry.path, needed[entry.path])
-        }
+        self,
+        kept: list[PolicySeen],
+        bundle: bytes,
+        owner: Owner,
+        stands: Mapping[str, Collection[str]],
+    ) -> dict[str, Manifest]:
+        """Render what may stand, by kind: Ignore entries, Fail entries that `stands` or a word."""
         compiled = [each.compiled for each in kept if each.compiled is not None]
         backend = Backend(
             bundle,
@@ -122,40 +165,49 @@ class Entries:
             self._settings.service,
             self._settings.namespace,
         )
+        needed = _needed(kept)
+        manifests = {}
         excluded = self._settings.system_namespaces
-        manifests = webhook_configurations(compiled, backend, excluded, owner, paths)
+        for manifest in webhook_configurations(compiled, backend, excluded, owner):
+            kind = manifest["kind"]
+            entries = [
+                each
+                for each in manifest["webhooks"]
+                if each["failurePolicy"] == "Ignore"
+                or each["name"] in stands[kind]
+                or self.confirmations.cover(path := validating_path(each), needed[path])
+            ]
+            if entries:
+                manifests[kind] = {**manifest, "webhooks": entries}
         if len(kept) == len(self._picture.policies):
             return manifests
         return self._with_others(manifests, bundle)
 
-    def _with_others(self, manifests: list[Manifest], bundle: bytes) -> list[Manifest]:
+    def _with_others(self, manifests: dict[str, Manifest], bundle: bytes) -> dict[str, Manifest]:
         """Leave as they are the entries of policies that are paused, or that we can't read.
 
         But for the bundle: with an old one nothing could be created where they are called.
         """
-        joined = []
+        joined = {}
         trusted = b64encode(bundle).decode()
-        for kind in _CONFIGURATIONS:
-            manifest = next((each for each in manifests if each["kind"] == kind), None)
-            live = self._picture.objects.get((kind, "", NAME))
-            base = manifest or live
+        for kind in KINDS:
+            manifest = manifests.get(kind)
+            base = manifest or self._standing.configuration(kind)
             if base is None:
                 continue
             ours = manifest["webhooks"] if manifest else []
             names = {each["name"] for each in ours}
             theirs = [
                 {**deepcopy(each), "clientConfig": {**each["clientConfig"], "caBundle": trusted}}
-                for each in (live or {}).get("webhooks") or ()
-                if each["name"] not in names and self._is_left(_validating_path(each))
+                for each in self._standing.entries(kind)
+                if each["name"] not in names and self._is_left(validating_path(each))
             ]
             if not ours and not theirs:
                 continue
             fields = ("apiVersion", "kind")
             metadata = deepcopy(manifest["metadata"]) if manifest else _own_metadata(base)
-            joined.append(
-                {**{name: base[name] for name in fields}, "metadata": metadata}
-                | {"webhooks": [*ours, *theirs]}
-            )
+            said = {name: base[name] for name in fields}
+            joined[kind] = {**said, "metadata": metadata, "webhooks": [*ours, *theirs]}
         return joined
 
     def _is_left(self, path: str) -> bool:
@@ -186,25 +238,11 @@ class Entries:
     def _has_unread(self) -> bool:
         return any(each.is_unread for each in self._all())
 
-    async def _prune(self, kept: list[PolicySeen], bundle: bytes, owner: Owner) -> None:
-        wanted = {each["kind"] for each in self._configurations(kept, bundle, owner)}
-        for kind in _CONFIGURATIONS:
-            live = self._picture.objects.get((kind, "", NAME))
-            if live is not None and kind not in wanted:
-                await self._context.writer.prune(live)
-
-    def _standing(self) -> Iterable[Manifest]:
-        for kind in _CONFIGURATIONS:
-            yield from self._picture.objects.get((kind, "", NAME), {}).get("webhooks") or ()
-
-    def _standing_fail_paths(self) -> set[str]:
-        paths = map(_validating_path, self._standing())
-        return {path for path in paths if not path.startswith("/audit/")}
-
     def _trusted_bundles(self) -> set[bytes]:
         """Return the bundles that entries carry, or did a moment ago: some API server may yet."""
         now = self._context.now()
-        carried = (each["clientConfig"].get("caBundle", "") for each in self._standing())
+        entries = (each for kind in KINDS for each in self._standing.entries(kind))
+        carried = (each["clientConfig"].get("caBundle", "") for each in entries)
         self._carried |= {b64decode(each): now for each in carried}
         self._carried = {
             bundle: at for bundle, at in self._carried.items() if now - at < _SEEN_EVERYWHERE
@@ -235,16 +273,6 @@ def _needed(policies: Iterable[PolicySeen]) -> dict[str, dict[str, int]]:
         for entry in _fail_entries(policy):
             needed.setdefault(entry.path, {})[policy.name] = _generation(policy)
     return needed
-
-
-def _validating_path(entry: Manifest) -> str:
-    """Return the path of an entry, or that of the validating one that it goes with."""
-    config = entry["clientConfig"]
-    if "service" in config:
-        path = str(config["service"].get("path", ""))
-    else:
-        path = str(urlsplit(config.get("url", "")).path)
-    return path.replace("/mutate/", "/validate/")
 
 
 def _own_metadata(live: Manifest) -> Manifest:

@@ -1,6 +1,7 @@
 """The operator's metrics, by name; in a registry of their own, passed in where they are counted."""
 
 from datetime import datetime
+from math import nan
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.exposition import generate_latest
@@ -16,8 +17,11 @@ class Metrics:
             "revet_fail_entries", "Fail entries that stand in the webhook configurations."
         )
         self.ready_replicas = self._gauge(
-            "revet_ready_replicas", "Replicas of the webhook that were ready when last counted."
+            "revet_ready_replicas",
+            "Replicas of the webhook that were ready when last counted; NaN where that is unknown.",
         )
+        # Nobody has counted: 0 would say that there is none.
+        self.ready_replicas.set(nan)
         self.policies = self._gauge(
             "revet_policies", "Policies, by whether their spec is valid.", "accepted"
         )

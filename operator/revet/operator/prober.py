@@ -19,6 +19,8 @@ _REVIEW: Final = {
     "apiVersion": "admission.k8s.io/v1",
     "kind": "AdmissionReview",
 }
+#: A path that no entry has: what is asked there is only whether somebody answers.
+_NO_ENTRY: Final = "/audit/none"
 _KIND: Final = {"group": "revet.dev", "version": "v1alpha1", "kind": "HardeningPolicy"}
 
 
@@ -61,6 +63,19 @@ class Prober:
         slices = await self._objects.list("EndpointSlice", self._namespace, selector)
         name = f"{self._service}.{self._namespace}.svc"
         return [Replica(url, name) for each in slices for url in _ready(each)]
+
+    async def count(self, bundle: bytes) -> int:
+        """Count the replicas that are ready; at a URL, where nobody says so, those that answer.
+
+        Raises:
+            KubeError: the API server does not tell.
+
+        """
+        replicas = await self.replicas()
+        if self._url is None:
+            return len(replicas)
+        answers = await self.ask(replicas, [_NO_ENTRY], bundle)
+        return sum(answer is not None for answer in answers.values())
 
     async def ask(
         self, replicas: Sequence[Replica], paths: Sequence[str], bundle: bytes
