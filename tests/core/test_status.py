@@ -55,3 +55,26 @@ def test_of_a_paused_policy_nothing_is_claimed() -> None:
     told = _told(status)
     for each in ("Ready", "Enforcing", "NetworkIsolated", "BaselineApplied"):
         assert told[each] == ("Unknown", "Paused", 1)
+
+
+def test_where_nothing_is_to_be_written_nothing_is_missing() -> None:
+    spared = replace(
+        FACTS,
+        selected=["a", "b", "kube-system"],
+        not_isolated={"kube-system": "a system namespace", "b": "it is being deleted"},
+        not_labelled={"b": "it is being deleted"},
+        labelled=["a", "kube-system"],
+    )
+    messages = {
+        each.type: (each.status.value, each.reason, each.message)
+        for each in policy_status(POLICY, 1, spared, None, NOW).conditions
+    }
+    written = "; nothing is written in b: it is being deleted"
+    status, reason, message = messages["NetworkIsolated"]
+    assert (status, reason) == ("True", "Written")
+    assert f"stands in 1 namespace{written}; kube-system: a system namespace; whether" in message
+    assert messages["BaselineApplied"] == ("True", "Written", f"in 2 namespaces{written}")
+    missing = replace(spared, isolated=[], labelled=["kube-system"])
+    told = {each.type: each for each in policy_status(POLICY, 1, missing, None, NOW).conditions}
+    for kind in ("NetworkIsolated", "BaselineApplied"):
+        assert (told[kind].reason, told[kind].message) == ("Incomplete", "not in a")

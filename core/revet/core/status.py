@@ -30,8 +30,10 @@ class Facts:
             this generation.
         errors: what could not be written, and why.
         isolated: the namespaces in which its NetworkPolicies stand.
+        not_isolated: those in which none is to be written, each with the reason.
         baseline: what differs from the Pod Security labels that were asked for, in words.
         labelled: the namespaces in which its Pod Security labels stand.
+        not_labelled: those in which none is to be written, each with the reason.
         conflicts: contradictions with other policies, in words.
         drifts: foreign edits of late, in words; `contested` where they come again and again.
         contested: whether one of them is being contested.
@@ -47,8 +49,10 @@ class Facts:
     waiting: str = ""
     errors: list[str] = field(default_factory=list)
     isolated: Sequence[str] = ()
+    not_isolated: Mapping[str, str] = field(default_factory=dict)
     baseline: Sequence[str] = ()
     labelled: Sequence[str] = ()
+    not_labelled: Mapping[str, str] = field(default_factory=dict)
     conflicts: Sequence[str] = ()
     drifts: Sequence[str] = ()
     contested: bool = False
@@ -87,6 +91,12 @@ def was_valid(status: Mapping[str, Any] | None) -> bool:
     return any(each.get("type") == _ONLY_OF_VALID for each in conditions)
 
 
+def listed(texts: Sequence[str]) -> str:
+    """Join texts, the first few of them, with how many there are beyond."""
+    shown = "; ".join(texts[:_MOST_NAMED])
+    return shown if len(texts) <= _MOST_NAMED else f"{shown}; and {len(texts) - _MOST_NAMED} more"
+
+
 def _observe(policy: HardeningPolicy | None, facts: Facts) -> Iterable[Observed]:
     if policy is None:
         message = f"nothing changes until it is valid: {facts.problem}"
@@ -123,7 +133,7 @@ def _ready(facts: Facts) -> tuple[Truth, str, str]:
     if facts.paused:
         return Truth.UNKNOWN, "Paused", _PAUSED
     if facts.errors:
-        return Truth.FALSE, "Failed", _listed(facts.errors)
+        return Truth.FALSE, "Failed", listed(facts.errors)
     return Truth.TRUE, "Applied", "everything that it asks for stands"
 
 
@@ -140,7 +150,7 @@ def _enforcing(policy: HardeningPolicy, facts: Facts) -> tuple[Truth, str, str]:
 
 def _conflicting(facts: Facts) -> tuple[Truth, str, str]:
     if facts.conflicts:
-        return Truth.TRUE, "Contradiction", _listed(facts.conflicts)
+        return Truth.TRUE, "Contradiction", listed(facts.conflicts)
     return Truth.FALSE, "NoContradiction", "no other policy contradicts it"
 
 
@@ -150,12 +160,13 @@ def _isolated(policy: HardeningPolicy, facts: Facts) -> tuple[Truth, str, str]:
         return Truth.FALSE, "NotAsked", "spec.network.mode is not Enforce: nothing is written"
     if facts.paused:
         return Truth.UNKNOWN, "Paused", _PAUSED
-    missing = sorted(set(facts.selected) - set(facts.isolated))
+    missing = sorted(set(facts.selected) - set(facts.isolated) - facts.not_isolated.keys())
     if missing:
-        return Truth.FALSE, "Incomplete", f"not in {_listed(missing)}"
+        return Truth.FALSE, "Incomplete", f"not in {listed(missing)}"
     message = (
         f"default deny ({', '.join(network.isolate)}) stands in "
-        f"{_count(facts.isolated, 'namespace')}; whether the network enforces it is not assessed"
+        f"{_count(facts.isolated, 'namespace')}{_spared(facts.not_isolated)}; "
+        "whether the network enforces it is not assessed"
     )
     return Truth.TRUE, "Written", message
 
@@ -166,24 +177,26 @@ def _baseline(policy: HardeningPolicy, facts: Facts) -> tuple[Truth, str, str]:
         return Truth.FALSE, "NotAsked", "spec.namespaces.mode is not Enforce: nothing is written"
     if facts.paused:
         return Truth.UNKNOWN, "Paused", _PAUSED
-    missing = sorted(set(facts.selected) - set(facts.labelled))
+    missing = sorted(set(facts.selected) - set(facts.labelled) - facts.not_labelled.keys())
     if missing:
-        return Truth.FALSE, "Incomplete", f"not in {_listed(missing)}"
+        return Truth.FALSE, "Incomplete", f"not in {listed(missing)}"
     if facts.baseline:
-        return Truth.TRUE, "Weaker", _listed(facts.baseline)
-    return Truth.TRUE, "Written", f"in {_count(facts.labelled, 'namespace')}"
+        return Truth.TRUE, "Weaker", listed(facts.baseline) + _spared(facts.not_labelled)
+    written = _count(facts.labelled, "namespace")
+    return Truth.TRUE, "Written", f"in {written}{_spared(facts.not_labelled)}"
+
+
+def _spared(reasons: Mapping[str, str]) -> str:
+    """Say where nothing is to be written, and why; nothing where there is no such namespace."""
+    told = [f"{namespace}: {reason}" for namespace, reason in sorted(reasons.items())]
+    return f"; nothing is written in {listed(told)}" if told else ""
 
 
 def _drifted(facts: Facts) -> tuple[Truth, str, str]:
     if not facts.drifts:
         return Truth.FALSE, "AsWritten", "nobody has edited what was written of late"
-    return Truth.TRUE, "Contested" if facts.contested else "Corrected", _listed(facts.drifts)
+    return Truth.TRUE, "Contested" if facts.contested else "Corrected", listed(facts.drifts)
 
 
 def _count(things: Sequence[str], noun: str) -> str:
     return f"{len(things)} {noun}{'' if len(things) == 1 else 's'}"
-
-
-def _listed(texts: Sequence[str]) -> str:
-    shown = "; ".join(texts[:_MOST_NAMED])
-    return shown if len(texts) <= _MOST_NAMED else f"{shown}; and {len(texts) - _MOST_NAMED} more"
