@@ -169,6 +169,25 @@ async def test_what_went_with_its_namespace_was_not_edited(desk: Desk) -> None:
     assert desk.texts() == []
 
 
+async def test_of_a_policy_that_is_gone_nothing_is_remembered(desk: Desk) -> None:
+    owner = {"kind": "HardeningPolicy", "name": "strict", "uid": "p"}
+    owned = deepcopy(WANTED)
+    owned["metadata"]["ownerReferences"] = [owner]
+    other = deepcopy(WANTED)
+    other["metadata"] |= {"name": "other", "ownerReferences": [{**owner, "name": "other"}]}
+    for each in (owned, other):
+        await desk.writer.keep(each, KEY)
+        desk.picture.objects.clear()
+        await desk.writer.keep(each, KEY)
+        desk.picture.objects.clear()
+    assert len(desk.texts()) == 2
+    desk.writer.forget_policy("strict")
+    assert desk.texts() == []
+    for each in (owned, other):
+        await desk.writer.keep(each, KEY)
+    assert desk.texts() == ["NetworkPolicy shop/other was deleted"]
+
+
 async def test_what_is_pruned_is_not_missed(desk: Desk) -> None:
     await desk.writer.keep(WANTED, KEY)
     [live] = desk.picture.objects.values()

@@ -13,6 +13,7 @@ from revet.adapters.kube import KubeError
 from revet.adapters.objects import Objects
 from revet.core.contest import Contest, last_manager
 from revet.core.model.meta import Manifest
+from revet.core.model.policy import KIND
 from revet.core.plan import differs, find_extras, identify
 from revet.core.widening import widens
 from revet.operator.picture import Key, Picture
@@ -101,7 +102,8 @@ class Writer:
         """
         await self._objects.delete(live)
         self._picture.forget_object(live)
-        self._written.pop(identify(live), None)
+        for book in (self._written, self._contests):
+            book.pop(identify(live), None)
 
     def forget(self, namespace: str) -> None:
         """Forget what was written in a namespace that goes: what is gone with it was not edited."""
@@ -109,6 +111,13 @@ class Writer:
             for place in [each for each in book if _is_of(each, namespace)]:
                 del book[place]
         self._drifts.pop(Key("namespace", namespace), None)
+
+    def forget_policy(self, name: str) -> None:
+        """Forget what was written for a policy that is gone: it goes, and nobody has edited it."""
+        for place in [each for each, made in self._written.items() if _is_for(made, name)]:
+            self._written.pop(place)
+            self._contests.pop(place, None)
+        self._drifts.pop(Key("policy", name), None)
 
     def drifts(self, key: Key) -> list[Drift]:
         """Return the edits of the last ten minutes; asks to be asked again when they are over."""
@@ -118,8 +127,10 @@ class Writer:
             for place, drift in self._drifts.get(key, {}).items()
             if now - drift.at_s < _REMEMBERED_S
         }
-        self._drifts[key] = kept
-        if kept:
+        if not kept:
+            self._drifts.pop(key, None)
+        else:
+            self._drifts[key] = kept
             oldest = min(drift.at_s for drift in kept.values())
             self._requeue(key, oldest + _REMEMBERED_S - now)
         return list(kept.values())
@@ -142,6 +153,11 @@ class Writer:
 
 def _is_of(place: Place, namespace: str) -> bool:
     return place[1] == namespace or place == ("Namespace", "", namespace)
+
+
+def _is_for(made: Manifest, policy: str) -> bool:
+    owners = made["metadata"].get("ownerReferences") or ()
+    return any(each["kind"] == KIND and each["name"] == policy for each in owners)
 
 
 def _word(desired: Manifest, live: Manifest | None) -> str:
