@@ -1,27 +1,33 @@
 """What a list brings into the picture, and what it must not take out of it."""
 
+import io
+import json
 from collections.abc import Collection, Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from revet.core.model.meta import Manifest
 from revet.operator import intake
-from revet.operator.intake import OWN_KINDS, WATCHED_KINDS, see, seen
+from revet.operator.context import Context
+from revet.operator.intake import OWN_KINDS, WATCHED_KINDS, Intake, see, seen
 from revet.operator.picture import CLUSTER, Key, NamespaceSeen, Picture, PolicySeen
+from tests.operator.test_writer import Written
+from tests.operator.turns import count_turns
 from tests.support.manifests import namespace, policy
 
 LABELS = {"team": "a"}
 
 
-def _manifest(kind: str, name: str, uid: str = "1") -> Manifest:
+def _manifest(kind: str, name: str, version: str = "1") -> Manifest:
     if kind == "Namespace":
         manifest = namespace(name, LABELS)
     elif kind == "HardeningPolicy":
         manifest = policy(name, LABELS)
     else:
         manifest = {"kind": kind, "metadata": {"name": name}}
-    manifest["metadata"] |= {"uid": uid, "resourceVersion": uid}
+    manifest["metadata"] |= {"uid": f"{name}-{version}", "resourceVersion": version}
     return manifest
 
 
@@ -72,7 +78,7 @@ def test_an_object_of_ours_that_is_gone_is_looked_at(kind: str) -> None:
     picture = Picture()
     see(picture, "HardeningPolicy", _manifest("HardeningPolicy", "strict", "7"), gone=False)
     mine = _manifest(kind, "mine")
-    mine["metadata"]["ownerReferences"] = [{"uid": "7"}]
+    mine["metadata"]["ownerReferences"] = [{"uid": "strict-7"}]
     see(picture, kind, mine, gone=False)
     concerned = {Key("policy", "strict")} if kind == "NetworkPolicy" else {CLUSTER}
     assert compare(picture, kind, seen(picture, kind), []) == concerned
@@ -140,3 +146,25 @@ def test_one_odd_object_hides_no_other() -> None:
     )
     assert set[Key]().union(*found) == {Key("namespace", "first"), Key("namespace", "last")}
     assert odd == [("Namespace /broken", "KeyError('uid')")]
+
+
+class Listed(Written):
+    """Objects of which many namespaces are there, and one that nobody can read."""
+
+    async def list(self, kind: str, namespace: str = "", selector: str = "") -> list[Manifest]:
+        """List them."""
+        assert (namespace, bool(selector)) == ("", kind in OWN_KINDS)
+        if kind != "Namespace":
+            return []
+        odd: Manifest = {"metadata": {"name": "odd"}}
+        return [odd, *(_manifest(kind, f"n{number}") for number in range(500))]
+
+
+async def test_a_long_list_is_taken_in_by_and_by(context: Context, output: io.BytesIO) -> None:
+    intake = Intake(replace(context, objects=Listed()))
+    assert await count_turns(intake.take()) >= 500 / 50
+    assert len(context.picture.namespaces) == 500
+    context.log.flush()
+    [line] = map(json.loads, output.getvalue().splitlines())
+    assert (line["event"], line["name"]) == ("failed", "Namespace /odd")
+    assert "KeyError" in line["trace"]

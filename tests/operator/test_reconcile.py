@@ -4,26 +4,20 @@ import asyncio
 import io
 import json
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from kubernetes.aio.client.api_client import ApiClient
 
-from revet.adapters.address import Address
-from revet.adapters.kube import Kube, KubeError
-from revet.adapters.log import Log
+from revet.adapters.kube import KubeError
+from revet.core.compiled_policy import CompiledPolicy
+from revet.core.model.mode import Mode
 from revet.operator import reconcile
 from revet.operator.audit import Audit
 from revet.operator.context import Context
-from revet.operator.metrics import Metrics
-from revet.operator.picture import Key, Picture
-from revet.operator.queue import Queue
+from revet.operator.picture import Key
 from revet.operator.reconcile import Reconciler
-from revet.operator.settings import Settings
-from revet.operator.writer import Writer
-from tests.operator.test_writer import Written
-from tests.support.manifests import policy
+from tests.operator.turns import count_turns
+from tests.support.manifests import namespace, policy
 from tests.webhook.harness import until
 
 ODD = Key("namespace", "odd")
@@ -47,33 +41,6 @@ class Trouble(Reconciler):
             await self.blocked.wait()
         elif key.about == "status":
             await super()._make(key)
-
-
-@pytest.fixture
-def output() -> io.BytesIO:
-    return io.BytesIO()
-
-
-@pytest.fixture
-async def context(output: io.BytesIO) -> AsyncIterator[Context]:
-    clock = asyncio.get_running_loop().time
-    objects, picture, queue = Written(), Picture(), Queue(clock)
-    address = Address("127.0.0.1", 0)
-    names = frozenset[str]()
-    settings = Settings("revet-system", None, "s", None, "o", names, names, address, 600, "l", "i")
-    async with ApiClient() as client:
-        yield Context(
-            settings,
-            Kube(client),
-            objects,
-            picture,
-            queue,
-            Queue(clock),
-            Writer(objects, picture, names, clock, queue.add),
-            Metrics(),
-            Log(output, lambda: "now", lambda flush: flush),
-            now=lambda: datetime.now(UTC),
-        )
 
 
 @pytest.fixture
@@ -139,3 +106,53 @@ async def test_a_status_waits_for_the_work_but_not_for_ever(
     assert asyncio.get_running_loop().time() - began >= 0.15
     written = context.picture.policies["strict"].manifest["status"]["conditions"]
     assert {each["type"] for each in written} >= {"Accepted", "Ready", "Enforcing"}
+
+
+def _select(context: Context, policies: int, namespaces: int) -> list[Key]:
+    """Have policies, and namespaces that each selects; return the keys of all namespaces."""
+    for number in range(policies):
+        manifest = policy(f"p{number}", {"tier": "prod"})
+        manifest["metadata"] |= {"uid": f"p{number}", "resourceVersion": "1", "generation": 1}
+        context.picture.see_policy(manifest, gone=False)
+    for number in range(namespaces):
+        manifest = namespace(f"n{number}", {"tier": "prod"})
+        manifest["metadata"] |= {"uid": f"n{number}", "resourceVersion": "1"}
+        context.picture.see_namespace(manifest, gone=False)
+    return [Key("namespace", name) for name in context.picture.namespaces]
+
+
+async def test_the_work_on_namespaces_grows_as_they_do(
+    context: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    ceiling = CompiledPolicy.ceiling
+
+    def count(policy: CompiledPolicy, name: str, *rest: Any) -> Mode | None:  # noqa: ANN401
+        asked.append(name)
+        return ceiling(policy, name, *rest)
+
+    keys = _select(context, 3, 40)
+    reconciler = Reconciler(context, Audit(context))
+    monkeypatch.setattr(CompiledPolicy, "ceiling", count)
+    for key in keys:
+        await reconciler.reconcile(key)
+    # Twice a policy: which ones ask for labels, and whose status tells of it.
+    assert len(asked) == 2 * 3 * 40
+
+
+class Silent(Reconciler):
+    """A reconciler that tells nothing."""
+
+    async def _write_status(self, name: str) -> None:
+        assert name
+
+
+async def test_others_have_their_turn_while_much_is_looked_at(context: Context) -> None:
+    keys = _select(context, 1, 200)
+    reconciler = Silent(context, Audit(context))
+    context.queue.add_all(keys)
+    working = asyncio.create_task(reconciler.run())
+    turns = await count_turns(until(lambda: _count(context, "ok") == len(keys)))
+    working.cancel()
+    # Four workers are at it, each with a key a turn.
+    assert turns >= len(keys) / 4

@@ -1,12 +1,12 @@
 """Keeps the Pod Security labels of each namespace that policies ask for, and puts back old ones."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
 from revet.adapters.kube import KubeError
-from revet.core.model.meta import BREAK_GLASS_LABEL, POD_SECURITY_ANNOTATION, Manifest
+from revet.core.model.meta import POD_SECURITY_ANNOTATION, Manifest
 from revet.core.model.mode import Mode
 from revet.core.model.policy import HardeningPolicy
 from revet.core.model.policy_network import Switch
@@ -24,6 +24,8 @@ class Result:
     """What came of one policy's wish for labels, over all namespaces."""
 
     labelled: list[str] = field(default_factory=list)
+    #: Where nothing is to be written, with the reason.
+    spared: dict[str, str] = field(default_factory=dict)
     reasons: list[str] = field(default_factory=list)
     conflicts: list[str] = field(default_factory=list)
 
@@ -33,8 +35,9 @@ class _Outcome:
     """What came of it in one namespace."""
 
     asking: tuple[str, ...]
-    reasons: dict[str, str]
-    conflicts: tuple[str, ...]
+    reasons: dict[str, str] = field(default_factory=dict)
+    conflicts: tuple[str, ...] = ()
+    hands_off: str = ""
 
 
 class Baselines:
@@ -55,7 +58,7 @@ class Baselines:
         outcome = None
         try:
             namespace = self._context.picture.namespaces.get(name)
-            if namespace is not None and not namespace.is_terminating:
+            if namespace is not None:
                 outcome = await self._keep(namespace)
         finally:
             # Not before: until then what came of it the last time is what a status tells.
@@ -66,14 +69,16 @@ class Baselines:
 
     async def _keep(self, namespace: NamespaceSeen) -> _Outcome | None:
         selecting = self._selecting(namespace)
-        # While break-glass is open, or people asked us to, nothing is corrected.
-        if BREAK_GLASS_LABEL in namespace.labels or not all(each.is_kept for each, _ in selecting):
-            return None
         asking = [
             (seen.policy, ceiling)
             for seen, ceiling in selecting
             if seen.policy is not None and _asks(seen.policy)
         ]
+        names = tuple(policy.metadata.name for policy, _ in asking)
+        # While break-glass is open, or people asked us to, nothing is corrected.
+        hands_off = namespace.hands_off or _pause(each for each, _ in selecting)
+        if hands_off:
+            return _Outcome(names, hands_off=hands_off)
         baseline = (
             pod_security(asking, namespace.labels, namespace.before, namespace.rewritten)
             if asking or namespace.before
@@ -82,7 +87,7 @@ class Baselines:
         if not self._is_left(namespace, asks=bool(asking)):
             await self._write(namespace, baseline)
         return _Outcome(
-            tuple(policy.metadata.name for policy, _ in asking),
+            names,
             baseline.reasons,
             tuple(_contradictions(namespace.name, [policy for policy, _ in asking])),
         )
@@ -92,6 +97,9 @@ class Baselines:
         result = Result()
         for namespace, outcome in sorted(self._outcomes.items()):
             if policy not in outcome.asking:
+                continue
+            if outcome.hands_off:
+                result.spared[namespace] = outcome.hands_off
                 continue
             result.labelled.append(namespace)
             if policy in outcome.reasons:
@@ -153,6 +161,12 @@ class Baselines:
         # It may tell of other changes before their events do.
         self._context.queue.add_all(self._context.picture.see_namespace(applied, gone=False))
         self._context.writer.note_written(desired)
+
+
+def _pause(selecting: Iterable[PolicySeen]) -> str:
+    """Say which policy is paused, if one is: labels of a namespace are of all that select it."""
+    paused = [each.name for each in selecting if not each.is_kept]
+    return f"the policy {paused[0]} is paused" if paused else ""
 
 
 def _asks(policy: HardeningPolicy) -> bool:

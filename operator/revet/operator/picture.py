@@ -7,7 +7,7 @@ from typing import Any, Final, Literal, NamedTuple, Self
 
 from revet.core.compiled_policy import CompiledPolicy
 from revet.core.errors import PolicyError
-from revet.core.model.meta import PAUSED_ANNOTATION, Manifest
+from revet.core.model.meta import BREAK_GLASS_LABEL, PAUSED_ANNOTATION, Manifest
 from revet.core.model.policy import HardeningPolicy, parse_policy
 from revet.core.plan import identify
 from revet.core.render.baseline import rewritten
@@ -112,6 +112,13 @@ class NamespaceSeen:
             tuple(metadata.get("managedFields") or ()),
             metadata.get("resourceVersion", ""),
         )
+
+    @property
+    def hands_off(self) -> str:
+        """Why nothing is written in it, whatever policies ask for; empty where it is."""
+        if self.is_terminating:
+            return "it is being deleted"
+        return f"{BREAK_GLASS_LABEL} is set" if BREAK_GLASS_LABEL in self.labels else ""
 
     @property
     def reference(self) -> Manifest:

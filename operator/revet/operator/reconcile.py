@@ -10,9 +10,10 @@ from typing import Any, Final
 from pydantic import ValidationError
 
 from revet.adapters.kube import KubeError
+from revet.core.model.mode import Mode
 from revet.core.model.policy import GROUP, KIND, VERSION
 from revet.core.model.policy_status import HardeningPolicyStatus
-from revet.core.status import Facts, policy_status
+from revet.core.status import Facts, listed, policy_status
 from revet.operator.audit import Audit
 from revet.operator.baselines import Baselines
 from revet.operator.context import Context
@@ -59,6 +60,8 @@ class Reconciler:
                 await self.reconcile(key)
             finally:
                 queue.done(key)
+            # Where all stands, nothing above waits: the Lease and the watches must have their turn.
+            await asyncio.sleep(0)
 
     async def reconcile(self, key: Key) -> None:
         """Look at one key; what fails is tried again, later each time."""
@@ -112,8 +115,13 @@ class Reconciler:
         if seen is None:
             # What it owned goes with it, by the garbage collector.
             self._isolated.pop(name, None)
+            self._context.writer.forget_policy(name)
         elif seen.is_kept:
-            self._isolated[name] = await self._isolation.keep(seen, self._selected(seen))
+            # What stands is told also where not all of it could be written.
+            standing, problems = await self._isolation.keep(seen, self._selected(seen))
+            self._isolated[name] = standing
+            if problems:
+                raise KubeError(listed(problems))
 
     def _note_scope(self, name: str) -> None:
         """Have an audit made where a policy, or what it selects, is not what it was."""
@@ -130,14 +138,25 @@ class Reconciler:
             self._scopes[name] = scope
 
     def _selected(self, seen: PolicySeen) -> list[NamespaceSeen]:
-        if seen.compiled is None:
+        namespaces = self._context.picture.namespaces.values()
+        return [each for each in namespaces if self._ceiling(seen, each) is not None]
+
+    def _selecting(self, name: str) -> list[str]:
+        """Return the policies that select a namespace."""
+        namespace = self._context.picture.namespaces.get(name)
+        if namespace is None:
             return []
-        system = self._context.settings.system_namespaces
         return [
-            each
-            for each in self._context.picture.namespaces.values()
-            if seen.compiled.ceiling(each.name, each.labels, system) is not None
+            policy
+            for policy, seen in self._context.picture.policies.items()
+            if self._ceiling(seen, namespace) is not None
         ]
+
+    def _ceiling(self, seen: PolicySeen, namespace: NamespaceSeen) -> Mode | None:
+        if seen.compiled is None:
+            return None
+        system = self._context.settings.system_namespaces
+        return seen.compiled.ceiling(namespace.name, namespace.labels, system)
 
     def _concerned(self, key: Key) -> list[str]:
         """Return the policies whose status tells of a key."""
@@ -148,11 +167,7 @@ class Reconciler:
             case "policy":
                 return [key.name] if key.name in policies else []
             case "namespace":
-                return [
-                    name
-                    for name, seen in policies.items()
-                    if any(each.name == key.name for each in self._selected(seen))
-                ]
+                return self._selecting(key.name)
             case "status":
                 return []
 
@@ -186,7 +201,8 @@ class Reconciler:
         self._context.queue.add_all(self._context.picture.see_policy(applied, gone=False))
 
     def _facts(self, seen: PolicySeen) -> Facts:
-        selected = [each.name for each in self._selected(seen)]
+        namespaces = self._selected(seen)
+        selected = [each.name for each in namespaces]
         drifts = [
             *self._context.writer.drifts(Key("policy", seen.name)),
             *self._context.writer.drifts(CLUSTER),
@@ -206,8 +222,10 @@ class Reconciler:
             waiting=self.entries.waiting(seen),
             errors=self._errors(seen.name, selected),
             isolated=self._isolated.get(seen.name, ()),
+            not_isolated=self._isolation.spared(namespaces),
             baseline=baseline.reasons,
             labelled=baseline.labelled,
+            not_labelled=baseline.spared,
             conflicts=baseline.conflicts,
             drifts=[drift.text for drift in drifts],
             contested=any(drift.contested for drift in drifts),
