@@ -131,7 +131,7 @@ class Reconciler:
             labels = {each.name: each.labels for each in self._selected(seen)}
             scope = (seen.uid, seen.manifest["metadata"].get("generation"), labels)
         if scope != self._scopes.get(name):
-            self._audit.want()
+            self._audit.want(first=scope is not None and name not in self._scopes)
         if scope is None:
             self._scopes.pop(name, None)
         else:
