@@ -4,6 +4,7 @@ Every field is explicit, since server-side apply takes away only what we have on
 https://kubernetes.io/docs/reference/kubernetes-api/policy-resources/network-policy-v1/
 """
 
+import re
 from hashlib import sha256
 from typing import Final
 
@@ -22,6 +23,8 @@ from revet.core.render.selector import render_selector
 
 #: Nobody finds a second name with the hash of a policy that stands, to take its objects' names.
 _HASH_LENGTH: Final = 20
+#: How all of them are named.
+NAMES: Final = re.compile(rf"revet-[0-9a-f]{{{_HASH_LENGTH}}}-(isolate|dns|same-namespace)")
 # NetworkPolicies add up: an allow that selected a quarantined pod would open it again.
 _NOT_QUARANTINED: Final = Requirement(key=QUARANTINE_LABEL, operator=Operator.DOES_NOT_EXIST)
 # Where NodeLocal DNSCache listens on each node:
