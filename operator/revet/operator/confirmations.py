@@ -13,7 +13,7 @@ from revet.operator.prober import Prober, Replica
 
 _ASK_AGAIN_S: Final = 1.0
 
-#: A generation for each of some policies, by name.
+#: A generation for each of some policies, by uid: it begins anew where a policy is made again.
 Generations = Mapping[str, int]
 
 

@@ -81,7 +81,7 @@ class Entries:
         """Return what a policy's Fail entries wait for; empty where they stand, judged by it."""
         validating, mutating = map(self._standing.fail_paths, KINDS)
         for entry in _fail_entries(policy):
-            if not self.confirmations.cover(entry.path, {policy.name: _generation(policy)}):
+            if not self.confirmations.cover(entry.path, {policy.uid: _generation(policy)}):
                 missing = self.confirmations.missing(entry.path)
                 return f"the entry {entry.path} waits for every ready replica: {missing}"
             if entry.path not in (validating & mutating if entry.patches else validating):
@@ -267,11 +267,11 @@ def _generation(policy: PolicySeen) -> int:
 
 
 def _needed(policies: Iterable[PolicySeen]) -> dict[str, dict[str, int]]:
-    """Return, by path of a Fail entry, the generation of each policy that has to be judged by."""
+    """Return, by path of a Fail entry, the generation that is needed of each policy, by uid."""
     needed: dict[str, dict[str, int]] = {}
     for policy in policies:
         for entry in _fail_entries(policy):
-            needed.setdefault(entry.path, {})[policy.name] = _generation(policy)
+            needed.setdefault(entry.path, {})[policy.uid] = _generation(policy)
     return needed
 
 

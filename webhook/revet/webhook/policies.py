@@ -151,9 +151,12 @@ class Knowledge:
         return known
 
     def generations(self, path: str) -> dict[str, int]:
-        """Return the generation in force of each policy that the entry at `path` is for."""
+        """Return the generation in force of each policy that the entry at `path` is for, by uid.
+
+        Not by name: one that was made again begins with a low generation.
+        """
         return {
-            policy.name: policy.generation
+            policy.uid: policy.generation
             for policy in self.policies.compiled.values()
             if any(entry.path == path for _, entry in policy.entries)
         }
