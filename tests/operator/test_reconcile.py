@@ -14,7 +14,8 @@ from revet.core.model.mode import Mode
 from revet.operator import reconcile
 from revet.operator.audit import Audit
 from revet.operator.context import Context
-from revet.operator.picture import Key
+from revet.operator.entries import Entries
+from revet.operator.picture import CLUSTER, Key
 from revet.operator.reconcile import Reconciler
 from tests.operator.turns import count_turns
 from tests.support.manifests import namespace, policy
@@ -156,3 +157,30 @@ async def test_others_have_their_turn_while_much_is_looked_at(context: Context) 
     working.cancel()
     # Four workers are at it, each with a key a turn.
     assert turns >= len(keys) / 4
+
+
+class Odd(Entries):
+    """Entries that cannot count replicas: whatever they read is not as it should be."""
+
+    async def count_replicas(self) -> None:
+        """Fail."""
+        raise KeyError("addresses")
+
+
+async def test_what_all_share_is_looked_at_again_and_again(
+    context: Context, output: io.BytesIO
+) -> None:
+    reconciler = Reconciler(context, Audit(context))
+    reconciler.entries = Odd(context)
+    _select(context, 1, 2)
+    task = asyncio.create_task(reconcile.keep_fresh(reconciler, context, 0.001))
+    found = []
+    while Key("namespace", "n1") not in found:
+        found.append(await context.queue.get())
+        context.queue.done(found[-1])
+    assert not task.done()
+    task.cancel()
+    # Each round that, and everything else in one of many.
+    assert found.count(CLUSTER) >= 10
+    assert found.count(Key("policy", "p0")) == found.count(Key("namespace", "n0")) == 1
+    assert {line["event"] for line in _logged(context, output)} == {"failed"}

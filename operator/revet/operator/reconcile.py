@@ -4,6 +4,7 @@ import asyncio
 import json
 import time
 from collections.abc import Mapping
+from itertools import count
 from traceback import format_exception
 from typing import Any, Final
 
@@ -23,6 +24,7 @@ from revet.operator.picture import CLUSTER, Key, NamespaceSeen, PolicySeen
 from revet.operator.queue import Queue
 
 _WORKERS: Final = 4
+_ROUNDS_TO_RESYNC: Final = 20
 _UNTOLD_S: Final = 5.0  # a status waits no longer for the work, however much there is
 _BACKOFF_S: Final = (1.0, 2.0, 5.0, 15.0, 30.0)
 
@@ -251,18 +253,20 @@ def _read_status(status: Mapping[str, Any] | None) -> HardeningPolicyStatus | No
 async def keep_fresh(reconciler: Reconciler, context: Context, every_s: float) -> None:
     """Count the webhook's replicas, and look at everything again now and then, until cancelled.
 
-    Events can get lost, and certificates grow old without one.
+    Events can get lost, and certificates grow old without one. Of the Secrets there are none: to
+    watch them would take the right to list them all.
     """
-    rounds_to_resync = 20
-    rounds = 0
-    while True:
+    picture = context.picture
+    for rounds in count(1):
         try:
             await reconciler.entries.count_replicas()
         except KubeError as error:
             context.log.complain(str(error))
-        rounds += 1
-        if rounds % rounds_to_resync == 0:
-            picture = context.picture
-            context.queue.add_all((CLUSTER, *(Key("policy", name) for name in picture.policies)))
+        except Exception as error:  # noqa: BLE001 -- one odd object must not end the leader
+            trace = "".join(format_exception(error))
+            context.log.write("failed", about="replicas", trace=trace)
+        context.queue.add(CLUSTER)
+        if rounds % _ROUNDS_TO_RESYNC == 0:
+            context.queue.add_all(Key("policy", name) for name in picture.policies)
             context.queue.add_all(Key("namespace", name) for name in picture.namespaces)
         await asyncio.sleep(every_s)
