@@ -14,14 +14,15 @@ from typing import Final
 from revet.adapters.kube import KubeError
 from revet.core.entry import Entry
 from revet.core.model.meta import Manifest, Owner
-from revet.core.render.guard import NAME as GUARD
-from revet.core.render.guard import guarded_keys, guards, selector_keys
 from revet.core.render.webhook import Backend, webhook_configurations
+from revet.core.status import listed
 from revet.operator.confirmations import Confirmations
 from revet.operator.context import Context
 from revet.operator.credentials import Credentials
+from revet.operator.guarding import Guarding
 from revet.operator.picture import CLUSTER, PolicySeen
 from revet.operator.prober import Prober
+from revet.operator.room import find_crowded, without
 from revet.operator.standing import KINDS, Standing, validating_path
 
 #: How long it may take until every API server has seen a new bundle: their watches take a moment.
@@ -53,7 +54,9 @@ class Entries:
         )
         #: Paths of all entries that some policy has needed since we started.
         self._known_paths: set[str] = set()
-        self._guarded_keys: frozenset[str] = frozenset()
+        self._guarding = Guarding(context)
+        #: Paths of the entries that there is no room for.
+        self._crowded: frozenset[str] = frozenset()
         self._bundle = b""
         context.metrics.fail_entries.set_function(lambda: len(self._standing.fail_paths(*KINDS)))
 
@@ -61,7 +64,7 @@ class Entries:
         """See that everything stands.
 
         Raises:
-            KubeError: something could not be read or written.
+            KubeError: something could not be read or written; the rest was tried all the same.
 
         """
         owner = await self._owner()
@@ -69,18 +72,31 @@ class Entries:
         trust = await self._credentials.keep(owner, trusted)
         self._bundle = trust.bundle
         self._known_paths |= {path for each in self._all() for path in _paths(each)}
+        problems = []
         for kind in KINDS:
-            await self._keep_entries(kind, trust.bundle, owner)
-        for manifest in guards(self._guarded(), owner):
-            await self._context.writer.keep(manifest, CLUSTER)
+            try:
+                await self._keep_entries(kind, trust.bundle, owner)
+            except KubeError as error:
+                problems.append(str(error))
+        problems += await self._guarding.keep(owner)
         if trusted - {trust.bundle}:
             # The serving certificate waits for the bundle to stand, wherever it is asked for.
             self._context.queue.add(CLUSTER, _SEEN_EVERYWHERE.total_seconds())
+        if problems:
+            raise KubeError(listed(problems))
+
+    def left_out(self, policy: PolicySeen) -> list[str]:
+        """Say what of a policy is not written because there is no room for it."""
+        entries = sorted(_paths(policy) & self._crowded)
+        found = [_no_room(path) for path in entries]
+        return [*found, *filter(None, [self._guarding.left_out(policy)])]
 
     def waiting(self, policy: PolicySeen) -> str:
         """Return what a policy's Fail entries wait for; empty where they stand, judged by it."""
         validating, mutating = map(self._standing.fail_paths, KINDS)
         for entry in _fail_entries(policy):
+            if entry.path in self._crowded:
+                return _no_room(entry.path)
             if not self.confirmations.cover(entry.path, {policy.uid: _generation(policy)}):
                 missing = self.confirmations.missing(entry.path)
                 return f"the entry {entry.path} waits for every ready replica: {missing}"
@@ -179,9 +195,10 @@ class Entries:
             ]
             if entries:
                 manifests[kind] = {**manifest, "webhooks": entries}
-        if len(kept) == len(self._picture.policies):
-            return manifests
-        return self._with_others(manifests, bundle)
+        if len(kept) != len(self._picture.policies):
+            manifests = self._with_others(manifests, bundle)
+        self._crowded = find_crowded(manifests.values(), stands)
+        return without(manifests, self._crowded)
 
     def _with_others(self, manifests: dict[str, Manifest], bundle: bytes) -> dict[str, Manifest]:
         """Leave as they are the entries of policies that are paused, or that we can't read.
@@ -217,20 +234,6 @@ class Entries:
         """
         paused = (path in _paths(each) for each in self._all() if each.is_paused)
         return any(paused) or (self._has_unread() and path not in self._known_paths)
-
-    def _guarded(self) -> frozenset[str]:
-        """Return the label keys to guard; while a policy can't be read, none is given up."""
-        keys = frozenset(
-            key
-            for policy in self._all()
-            if policy.policy is not None
-            for key in selector_keys(policy.policy.spec)
-        )
-        if self._has_unread():
-            live = self._picture.objects.get(("ValidatingAdmissionPolicy", "", GUARD))
-            keys |= self._guarded_keys or (guarded_keys(live) if live else frozenset())
-        self._guarded_keys = keys
-        return keys
 
     def _all(self) -> Iterable[PolicySeen]:
         return self._picture.policies.values()
@@ -273,6 +276,13 @@ def _needed(policies: Iterable[PolicySeen]) -> dict[str, dict[str, int]]:
         for entry in _fail_entries(policy):
             needed.setdefault(entry.path, {})[policy.uid] = _generation(policy)
     return needed
+
+
+def _no_room(path: str) -> str:
+    return (
+        f"there is no room left for the entry {path} in the webhook configuration, which all"
+        " policies share: give this one fewer overrides, or shorter selectors"
+    )
 
 
 def _own_metadata(live: Manifest) -> Manifest:

@@ -222,7 +222,7 @@ class Reconciler:
             selected=selected,
             needs_fail_entries=bool(self.entries.fail_paths(seen)),
             waiting=self.entries.waiting(seen),
-            errors=self._errors(seen.name, selected),
+            errors=[*self._errors(seen.name, selected), *self.entries.left_out(seen)],
             isolated=self._isolated.get(seen.name, ()),
             not_isolated=self._isolation.spared(namespaces),
             baseline=baseline.reasons,
