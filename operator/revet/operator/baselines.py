@@ -1,19 +1,19 @@
 """Keeps the Pod Security labels of each namespace that policies ask for, and puts back old ones."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 from revet.adapters.kube import KubeError
 from revet.core.model.meta import POD_SECURITY_ANNOTATION, Manifest
 from revet.core.model.mode import Mode
 from revet.core.model.policy import HardeningPolicy
 from revet.core.model.policy_network import Switch
-from revet.core.render.baseline import MODES, Baseline, pod_security
+from revet.core.render.baseline import MODES, Baseline, pod_security, raised
 from revet.core.restoration import forget, put_back
 from revet.operator.context import Context
-from revet.operator.picture import Key, NamespaceSeen, PolicySeen
+from revet.operator.picture import Key, NamespaceSeen
 from revet.operator.writer import is_gone
 
 _NOTHING: Final = Baseline({}, {}, {}, {})
@@ -68,22 +68,19 @@ class Baselines:
                 self._outcomes[name] = outcome
 
     async def _keep(self, namespace: NamespaceSeen) -> _Outcome | None:
-        selecting = self._selecting(namespace)
-        asking = [
-            (seen.policy, ceiling)
-            for seen, ceiling in selecting
-            if seen.policy is not None and _asks(seen.policy)
-        ]
+        asking, paused = self._asking(namespace)
         names = tuple(policy.metadata.name for policy, _ in asking)
-        # While break-glass is open, or people asked us to, nothing is corrected.
-        hands_off = namespace.hands_off or _pause(each for each, _ in selecting)
+        # While break-glass is open nothing is corrected, and what people asked us to leave stays.
+        hands_off = namespace.hands_off
+        if paused and not asking:
+            hands_off = hands_off or f"the policy {paused[0]} is paused"
         if hands_off:
-            return _Outcome(names, hands_off=hands_off)
-        baseline = (
-            pod_security(asking, namespace.labels, namespace.before, namespace.rewritten)
-            if asking or namespace.before
-            else _NOTHING
-        )
+            return _Outcome((*names, *paused), hands_off=hands_off)
+        live = (namespace.labels, namespace.before, namespace.rewritten)
+        baseline = pod_security(asking, *live) if asking or namespace.before else _NOTHING
+        if paused:
+            # What the paused one needs stays; less than the others ask for is no reason to be less.
+            baseline = raised(baseline, *live)
         if not self._is_left(namespace, asks=bool(asking)):
             await self._write(namespace, baseline)
         return _Outcome(
@@ -107,16 +104,27 @@ class Baselines:
             result.conflicts += (each for each in outcome.conflicts if policy in each)
         return result
 
-    def _selecting(self, namespace: NamespaceSeen) -> list[tuple[PolicySeen, Mode]]:
-        """Return the policies that select a namespace, each with its ceiling, by name."""
+    def _asking(
+        self, namespace: NamespaceSeen
+    ) -> tuple[list[tuple[HardeningPolicy, Mode]], list[str]]:
+        """Return the policies that ask for a namespace's labels, by name: kept ones, and paused.
+
+        Those that are kept with their ceiling.
+        """
         system = self._context.settings.system_namespaces
-        found = []
-        for _, seen in sorted(self._context.picture.policies.items()):
-            if seen.compiled is not None:
-                ceiling = seen.compiled.ceiling(namespace.name, namespace.labels, system)
-                if ceiling is not None:
-                    found.append((seen, ceiling))
-        return found
+        kept: list[tuple[HardeningPolicy, Mode]] = []
+        paused: list[str] = []
+        for name, seen in sorted(self._context.picture.policies.items()):
+            if seen.policy is None or seen.compiled is None or not _asks(seen.policy):
+                continue
+            ceiling = seen.compiled.ceiling(namespace.name, namespace.labels, system)
+            if ceiling is None:
+                continue
+            if seen.is_kept:
+                kept.append((seen.policy, ceiling))
+            else:
+                paused.append(name)
+        return kept, paused
 
     def _is_left(self, namespace: NamespaceSeen, *, asks: bool) -> bool:
         """Tell whether labels of ours stay as they are: a policy that can't be read may want them.
@@ -147,12 +155,14 @@ class Baselines:
             return
         if not self._context.writer.may_write(desired, live, key):
             return
+        back = put_back(namespace.labels, baseline.restore) + ([forget()] if stale else [])
         try:
-            back = put_back(namespace.labels, baseline.restore) + ([forget()] if stale else [])
-            if back:
-                test = {"op": "test", "path": "/metadata/uid", "value": namespace.uid}
-                await self._context.objects.patch(live, [test, *back])
-            applied = await self._context.objects.apply(desired)
+            refusal = await self._put_back(live, namespace.uid, back)
+            # What could not be put back is ours still, and must not keep the rest from standing.
+            written = (
+                desired if refusal is None else _manifest(namespace, _yet(namespace, baseline))
+            )
+            applied = await self._context.objects.apply(written)
         except KubeError as error:
             # An apply with the uid of a namespace that is gone makes no new one: it is refused.
             if is_gone(error):
@@ -160,13 +170,37 @@ class Baselines:
             raise
         # It may tell of other changes before their events do.
         self._context.queue.add_all(self._context.picture.see_namespace(applied, gone=False))
-        self._context.writer.note_written(desired)
+        self._context.writer.note_written(written)
+        if refusal is not None:
+            raise refusal
+
+    async def _put_back(
+        self, live: Manifest, uid: str, operations: Sequence[Mapping[str, Any]]
+    ) -> KubeError | None:
+        """Write what stood there before; return why not, if that is refused.
+
+        Raises:
+            KubeError: the namespace is gone.
+
+        """
+        if not operations:
+            return None
+        test = {"op": "test", "path": "/metadata/uid", "value": uid}
+        try:
+            await self._context.objects.patch(live, [test, *operations])
+        except KubeError as error:
+            if is_gone(error):
+                raise
+            return error
+        return None
 
 
-def _pause(selecting: Iterable[PolicySeen]) -> str:
-    """Say which policy is paused, if one is: labels of a namespace are of all that select it."""
-    paused = [each.name for each in selecting if not each.is_kept]
-    return f"the policy {paused[0]} is paused" if paused else ""
+def _yet(namespace: NamespaceSeen, baseline: Baseline) -> Baseline:
+    """Return the baseline while nothing could be put back: what was to be stays as it is."""
+    ended = baseline.restore
+    labels = {key: namespace.labels[key] for key in ended if key in namespace.labels}
+    before = {key: namespace.before[key] for key in ended}
+    return Baseline({**labels, **baseline.labels}, {**before, **baseline.before}, {}, {})
 
 
 def _asks(policy: HardeningPolicy) -> bool:
