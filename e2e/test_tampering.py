@@ -226,7 +226,8 @@ def test_a_rewriter_that_admits_no_more_is_undone_less_and_less(
         wait_for(lambda: len(rewriter.writes) == 3, "undone twice")
         wait_for(lambda: _contested(running), "told")
     first, second, third = rewriter.writes
-    assert second - first < 5 <= third - second
+    # Five seconds, seen from outside: some of it goes by before each write is noticed.
+    assert second - first < 4 < third - second
     # Not abandoned either.
     wait_for(lambda: live.entries(plane) == stood, "as before", timeout_s=60)
-    assert time.monotonic() - third >= 10
+    assert time.monotonic() - third > 8
