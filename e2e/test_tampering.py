@@ -144,6 +144,36 @@ def test_an_object_that_lost_our_label_is_kept_again(running: Release, namespace
         wait_for(lambda: live.read(plane, name, place)["spec"] == stood, "closed again", 5)
 
 
+def _stands(release: Release, name: str, place: str, uid: str, spec: Manifest) -> bool:
+    """Tell whether an object of ours has its spec, and its owner alone."""
+    answer = release.plane.kubectl("get", name, place, "--output=json", check=False)
+    if answer.returncode:
+        return False
+    found = json.loads(answer.stdout)
+    owners = [each["uid"] for each in found["metadata"].get("ownerReferences", ())]
+    return bool(found["spec"] == spec and uid in owners)
+
+
+@pytest.mark.parametrize("owned", ["by nobody", "by another"])
+def test_another_owner_hides_no_edit_and_no_delete(
+    running: Release, namespace: str, owned: str
+) -> None:
+    plane, place = running.plane, f"--namespace={namespace}"
+    name = next(each for each in live.isolation(plane, namespace) if "isolate" in each)
+    stood = live.read(plane, name, place)
+    [ours] = stood["metadata"]["ownerReferences"]
+    other = live.read(plane, "configmap/kube-root-ca.crt", place)
+    kept = {key: other[key] for key in ("apiVersion", "kind")}
+    theirs = {**kept, "name": other["metadata"]["name"], "uid": other["metadata"]["uid"]}
+    owners = [theirs] if owned == "by another" else []
+    patch = {"metadata": {"ownerReferences": owners}, "spec": {"ingress": [{}]}}
+    plane.kubectl("patch", name, place, "--type=merge", f"--patch={json.dumps(patch)}")
+    wait_for(lambda: _stands(running, name, place, ours["uid"], stood["spec"]), "closed again", 5)
+    plane.kubectl("patch", name, place, "--type=merge", f"--patch={json.dumps(patch)}")
+    plane.kubectl("delete", name, place)
+    wait_for(lambda: _stands(running, name, place, ours["uid"], stood["spec"]), "back", 5)
+
+
 def _operators_writes(release: Release) -> int:
     """Count what the operator has written to webhook configurations, as the API server tells."""
     found = 0

@@ -38,7 +38,7 @@ class Pods(Kube):
 
     async def pages(self, collection: Collection) -> AsyncIterator[tuple[Sequence[bytes], str]]:
         """Give the page, or fail."""
-        assert collection.path == "/api/v1/pods"
+        assert (collection.path, collection.page) == ("/api/v1/pods", 100)
         self.asked.append(asyncio.get_running_loop().time())
         if self.fails:
             raise self.fails.pop()

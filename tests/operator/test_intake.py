@@ -26,7 +26,8 @@ def _manifest(kind: str, name: str, version: str = "1") -> Manifest:
     elif kind == "HardeningPolicy":
         manifest = policy(name, LABELS)
     else:
-        manifest = {"kind": kind, "metadata": {"name": name}}
+        owner = {"apiVersion": "revet.dev/v1alpha1", "kind": "HardeningPolicy", "uid": "strict-7"}
+        manifest = {"kind": kind, "metadata": {"name": name, "ownerReferences": [owner]}}
     manifest["metadata"] |= {"uid": f"{name}-{version}", "resourceVersion": version}
     return manifest
 
@@ -77,9 +78,7 @@ def test_what_was_seen_while_listing_is_newer_than_the_list(kind: str) -> None:
 def test_an_object_of_ours_that_is_gone_is_looked_at(kind: str) -> None:
     picture = Picture()
     see(picture, "HardeningPolicy", _manifest("HardeningPolicy", "strict", "7"), gone=False)
-    mine = _manifest(kind, "mine")
-    mine["metadata"]["ownerReferences"] = [{"uid": "strict-7"}]
-    see(picture, kind, mine, gone=False)
+    see(picture, kind, _manifest(kind, "mine"), gone=False)
     concerned = {Key("policy", "strict")} if kind == "NetworkPolicy" else {CLUSTER}
     assert compare(picture, kind, seen(picture, kind), []) == concerned
 

@@ -1,8 +1,13 @@
 """The picture: what an event touches, and what comes too late to be true."""
 
+import json
+
 import pytest
 
-from revet.core.model.meta import PAUSED_ANNOTATION, Manifest
+from revet.core.contest import last_manager
+from revet.core.model.meta import PAUSED_ANNOTATION, POD_SECURITY_ANNOTATION, Manifest
+from revet.core.model.policy import parse_policy
+from revet.core.render.networkpolicy import network_policies
 from revet.operator.picture import CLUSTER, Key, Picture
 from tests.support.manifests import namespace, policy
 
@@ -16,10 +21,11 @@ def _at(manifest: Manifest, version: int, uid: str = "u", **metadata: object) ->
     return {**manifest, "metadata": {**manifest["metadata"], **more}}
 
 
-def _network_policy(version: int, uid: str, owner: str = "") -> Manifest:
+def _network_policy(version: int, uid: str, owner: str = "", name: str = "n") -> Manifest:
     kinds: Manifest = {"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy"}
-    owners = [{"uid": owner, "name": "x"}] if owner else []
-    metadata = {"name": "n", "namespace": "shop", "ownerReferences": owners}
+    said = {"apiVersion": "revet.dev/v1alpha1", "kind": "HardeningPolicy"}
+    owners = [{**said, "uid": owner, "name": "x"}] if owner else []
+    metadata = {"name": name, "namespace": "shop", "ownerReferences": owners}
     return _at(kinds | {"metadata": metadata}, version, uid)
 
 
@@ -108,9 +114,55 @@ def test_an_object_touches_its_owner(picture: Picture) -> None:
     picture.see_policy(_at(policy("aside", {"a": "b"}), 2, "aside"), gone=False)
     assert picture.see_object(_network_policy(3, "u", "owner"), gone=False) == {POLICY}
     assert picture.see_object(_network_policy(3, "u", "owner"), gone=False) == set()
-    assert picture.see_object(_network_policy(4, "v", "somebody"), gone=False) == set()
-    # Without an owner it is in the way of anybody's.
-    assert len(picture.see_object(_network_policy(5, "w"), gone=False)) == 2
+    assert picture.see_object(_network_policy(4, "v", "somebody", "m"), gone=False) == set()
+
+
+@pytest.mark.parametrize("owner", ["", "somebody"])
+def test_an_object_that_got_another_owner_is_in_the_way_of_ours(
+    picture: Picture, owner: str
+) -> None:
+    picture.see_policy(_at(policy("strict", PROD), 2, "owner"), gone=False)
+    picture.see_policy(_at(policy("aside", {"a": "b"}), 2, "aside"), gone=False)
+    strict = parse_policy(json.dumps(policy("strict", PROD, network={"mode": "Enforce"})))
+    name = network_policies(strict, "shop")[0]["metadata"]["name"]
+    picture.see_object(_network_policy(3, "u", "owner"), gone=False)
+    picture.see_object(_network_policy(3, "v", "owner", name), gone=False)
+    # Once by the owner it had, and by its name for ever.
+    assert picture.see_object(_network_policy(4, "u", owner), gone=False) == {POLICY}
+    assert picture.see_object(_network_policy(5, "u", owner), gone=True) == set()
+    for version in (4, 5, 6):
+        there = _network_policy(version, "v", owner, name)
+        assert picture.see_object(there, gone=version == 6) == {POLICY}
+
+
+def test_of_tenants_objects_nothing_is_held(picture: Picture) -> None:
+    """They may carry our label, and be large."""
+    big = {**_network_policy(3, "u"), "spec": {"egress": [{}] * 1000}}
+    assert picture.see_object(big, gone=False) == set()
+    assert picture.objects == {}
+    fields = [
+        {"manager": "a", "time": "2026-01-02T03:04:05Z", "fieldsV1": {"f:spec": {}}},
+        {"manager": "b", "subresource": "status", "fieldsV1": {"f:status": {}}},
+    ]
+    ours = _at(_network_policy(3, "v", "owner"), 4, "v", managedFields=fields)
+    picture.see_object(ours, gone=False)
+    [held] = picture.objects.values()
+    assert last_manager(held) == "a"
+    assert "fieldsV1" not in json.dumps(held)
+    owned_by_others = _at(_network_policy(3, "v", ""), 5, "v")
+    picture.see_object(owned_by_others, gone=False)
+    assert picture.objects == {}
+
+
+def test_of_a_namespace_only_what_is_read_is_held(picture: Picture) -> None:
+    fields: Manifest = {"f:metadata": {"f:labels": {"f:tier": {}}}}
+    managed = [{"manager": "a", "operation": "Update", "fieldsV1": fields}]
+    notes = {"much": "x" * 1000, POD_SECURITY_ANNOTATION: "{}"}
+    large = _at(namespace("shop", PROD), 7, "shop", annotations=notes, managedFields=managed)
+    picture.see_namespace(large, gone=False)
+    held = picture.namespaces["shop"]
+    assert held.annotations == {POD_SECURITY_ANNOTATION: "{}"}
+    assert held.managers == ({"manager": "a", "operation": "Update"},)
 
 
 def test_a_shared_object_touches_what_all_share(picture: Picture) -> None:

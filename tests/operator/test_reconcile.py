@@ -137,8 +137,36 @@ async def test_the_work_on_namespaces_grows_as_they_do(
     monkeypatch.setattr(CompiledPolicy, "ceiling", count)
     for key in keys:
         await reconciler.reconcile(key)
-    # Twice a policy: which ones ask for labels, and whose status tells of it.
-    assert len(asked) == 2 * 3 * 40
+    # Once a policy: whose status tells of it.
+    assert len(asked) == 3 * 40
+
+
+class Wanted(Audit):
+    """An audit that only notes whether it is wanted."""
+
+    def __init__(self, context: Context) -> None:
+        super().__init__(context)
+        self.times = 0
+
+    def want(self, *, first: bool = False) -> None:
+        """Note it."""
+        self.times += 1
+        assert first is (self.times == 1)
+
+
+async def test_a_label_that_selects_nothing_calls_for_no_audit(context: Context) -> None:
+    _select(context, 1, 2)
+    audit = Wanted(context)
+    reconciler = Reconciler(context, audit)
+    key = Key("policy", "p0")
+    counts = []
+    for version, labels in enumerate(({}, {"x": "1"}, {"x": "2"}, {"tier": "dev"}), start=2):
+        manifest = namespace("n0", {"tier": "prod"} | labels)
+        manifest["metadata"] |= {"uid": "n0", "resourceVersion": f"{version}"}
+        context.picture.see_namespace(manifest, gone=False)
+        await reconciler.reconcile(key)
+        counts.append(audit.times)
+    assert counts == [1, 1, 1, 2]
 
 
 class Silent(Reconciler):

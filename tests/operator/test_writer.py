@@ -14,10 +14,11 @@ from revet.operator.writer import Writer
 from tests.operator.clock import Clock
 
 KEY = Key("policy", "strict")
+NAME = f"revet-{'0' * 20}-isolate"
 WANTED: Manifest = {
     "apiVersion": "networking.k8s.io/v1",
     "kind": "NetworkPolicy",
-    "metadata": {"name": "deny", "namespace": "shop", "labels": {"a": "b"}},
+    "metadata": {"name": NAME, "namespace": "shop", "labels": {"a": "b"}},
     "spec": {"podSelector": {}, "policyTypes": ["Ingress"]},
 }
 
@@ -108,7 +109,7 @@ async def test_what_was_deleted_is_written_at_once_however_often(desk: Desk) -> 
         desk.picture.objects.clear()
         await desk.writer.keep(WANTED, KEY)
     assert len(desk.objects.done) == 6
-    assert desk.texts() == ["NetworkPolicy shop/deny was deleted"]
+    assert desk.texts() == [f"NetworkPolicy shop/{NAME} was deleted"]
 
 
 async def test_a_wider_edit_is_undone_at_once_however_often(desk: Desk) -> None:
@@ -136,7 +137,7 @@ async def test_another_edit_is_undone_at_a_growing_interval(desk: Desk) -> None:
     waits = [round(b - a) for a, b in pairwise(done)]
     assert waits == [5, 10, 20, 40]
     [text] = desk.texts()
-    assert text == "NetworkPolicy shop/deny was edited at metadata.labels[a] by somebody"
+    assert text == f"NetworkPolicy shop/{NAME} was edited at metadata.labels[a] by somebody"
     assert desk.writer.drifts(KEY)[0].contested
 
 
@@ -192,7 +193,7 @@ async def test_what_is_pruned_is_not_missed(desk: Desk) -> None:
     await desk.writer.keep(WANTED, KEY)
     [live] = desk.picture.objects.values()
     await desk.writer.prune(live)
-    assert desk.objects.done == ["apply", "delete deny"]
+    assert desk.objects.done == ["apply", f"delete {NAME}"]
     assert desk.picture.objects == {}
     await desk.writer.keep(WANTED, KEY)
     assert desk.texts() == []

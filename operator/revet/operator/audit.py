@@ -18,6 +18,7 @@ from revet.core.workload import read
 from revet.operator.context import Context
 from revet.operator.picture import Key
 
+_PAGE: Final = 100  # a pod may have more than a megabyte
 _SETTLE_S: Final = 1.0
 _APART_S: Final = 30.0  # however often something changes; but not before a policy's first count
 _RESTS: Final = 10.0  # times as long as the last one took: pods are not listed over and over
@@ -95,9 +96,9 @@ class Audit:
         tallies = {policy.name: Tally() for policy in policies}
         if policies:
             where = self._applied(policies)
-            async for page, _ in self._context.kube.pages(Collection(path_of("Pod"))):
+            async for page, _ in self._context.kube.pages(Collection(path_of("Pod"), page=_PAGE)):
                 for number, data in enumerate(page, start=1):
-                    self._try_to_count(data, where, tallies)
+                    self._try_to_count(bytes(data), where, tallies)
                     # Some milliseconds' worth; reconciliation must not wait for the whole page.
                     if number % _AT_ONCE == 0:
                         await asyncio.sleep(0)

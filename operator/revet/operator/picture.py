@@ -3,16 +3,23 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final, Literal, NamedTuple, Self
+from typing import Final, Literal, NamedTuple, Self
 
 from revet.core.compiled_policy import CompiledPolicy
 from revet.core.errors import PolicyError
-from revet.core.model.meta import BREAK_GLASS_LABEL, PAUSED_ANNOTATION, Manifest
+from revet.core.model.meta import (
+    BREAK_GLASS_LABEL,
+    PAUSED_ANNOTATION,
+    POD_SECURITY_ANNOTATION,
+    Manifest,
+)
 from revet.core.model.policy import HardeningPolicy, parse_policy
 from revet.core.plan import identify
 from revet.core.render.baseline import rewritten
+from revet.core.render.networkpolicy import is_named_for
 from revet.core.restoration import read_before
 from revet.core.status import was_valid
+from revet.operator.ownership import list_owners, may_be_ours, strip
 
 
 class Key(NamedTuple):
@@ -86,6 +93,7 @@ class NamespaceSeen:
     name: str
     uid: str
     labels: Mapping[str, str]
+    #: Ours alone: of others' there may be much.
     annotations: Mapping[str, str]
     is_terminating: bool
     #: Pod Security labels that are ours, with what stood there before; and those of them that
@@ -105,11 +113,15 @@ class NamespaceSeen:
             metadata["name"],
             metadata["uid"],
             metadata.get("labels") or {},
-            metadata.get("annotations") or {},
+            {
+                key: value
+                for key, value in (metadata.get("annotations") or {}).items()
+                if key == POD_SECURITY_ANNOTATION
+            },
             bool(metadata.get("deletionTimestamp")),
             before,
             rewritten(manifest, before),
-            tuple(metadata.get("managedFields") or ()),
+            tuple(strip(manifest)["metadata"].get("managedFields") or ()),
             metadata.get("resourceVersion", ""),
         )
 
@@ -187,25 +199,26 @@ class Picture:
 
     def see_object(self, manifest: Manifest, *, gone: bool, listed: bool = False) -> set[Key]:
         """Take in an object of ours that came, changed or went."""
-        metadata: dict[str, Any] = manifest["metadata"]
         place = identify(manifest)
         before = self.objects.get(place)
         if not self._is_news(manifest, before, gone=gone, listed=listed):
             return set()
-        if gone:
+        if before is None and not may_be_ours(manifest):
+            return set()
+        if gone or not may_be_ours(manifest):
             self.objects.pop(place, None)
         else:
-            self.objects[place] = manifest
+            self.objects[place] = strip(manifest)
             if before is not None and _version(before) == _version(manifest):
                 return set()
         if manifest["kind"] != "NetworkPolicy":
             return {CLUSTER}
-        owners = {owner["uid"] for owner in metadata.get("ownerReferences") or ()}
-        # Without its owner reference it is still in the way of the one that should be there.
+        # With another owner, or none, it is still in the way of the one that should be there.
+        owners = list_owners(manifest) | (list_owners(before) if before else set())
         return {
             Key("policy", policy.name)
             for policy in self.policies.values()
-            if policy.uid in owners or not owners
+            if policy.uid in owners or is_named_for(place[2], policy.name)
         }
 
     def forget_object(self, manifest: Manifest) -> None:
@@ -217,10 +230,7 @@ class Picture:
         return [
             manifest
             for (each, _, _), manifest in self.objects.items()
-            if each == kind
-            and any(
-                owner["uid"] == uid for owner in manifest["metadata"].get("ownerReferences") or ()
-            )
+            if each == kind and uid in list_owners(manifest)
         ]
 
     def _is_news(

@@ -130,8 +130,9 @@ class Reconciler:
         seen = self._context.picture.policies.get(name)
         scope = None
         if seen is not None:
-            labels = {each.name: each.labels for each in self._selected(seen)}
-            scope = (seen.uid, seen.manifest["metadata"].get("generation"), labels)
+            # By its ceilings there a policy judges, whatever else the labels say.
+            ceilings = {each.name: self._ceiling(seen, each) for each in self._selected(seen)}
+            scope = (seen.uid, seen.manifest["metadata"].get("generation"), ceilings)
         if scope != self._scopes.get(name):
             self._audit.want(first=scope is not None and name not in self._scopes)
         if scope is None:

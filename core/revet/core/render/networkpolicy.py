@@ -46,6 +46,17 @@ def network_policies(policy: HardeningPolicy, namespace: str) -> list[Manifest]:
     return manifests
 
 
+def is_named_for(name: str, policy: str) -> bool:
+    """Return whether a NetworkPolicy has a name that is one of this policy's alone."""
+    found = NAMES.fullmatch(name)
+    return found is not None and name.split("-")[1] == _digest(policy)
+
+
+def _digest(name: str) -> str:
+    """Return what stands for a policy's name, which may be longer than an object's has room for."""
+    return sha256(name.encode()).hexdigest()[:_HASH_LENGTH]
+
+
 def policy_owner(policy: HardeningPolicy) -> Owner:
     """Return the policy as the owner of what is made for it."""
     return Owner(f"{GROUP}/{VERSION}", KIND, policy.metadata.name, policy.metadata.uid)
@@ -100,14 +111,15 @@ def _allow(policy: HardeningPolicy, directions: list[str]) -> Manifest:
 def _manifest(
     policy: HardeningPolicy, namespace: str, role: str, source: str, spec: Manifest
 ) -> Manifest:
-    # A policy's name may be longer than what is left of an object's.
-    digest = sha256(policy.metadata.name.encode()).hexdigest()[:_HASH_LENGTH]
     annotations = {POLICY_ANNOTATION: policy.metadata.name, SOURCE_ANNOTATION: source}
     return {
         "apiVersion": "networking.k8s.io/v1",
         "kind": "NetworkPolicy",
         "metadata": render_metadata(
-            f"revet-{digest}-{role}", policy_owner(policy), namespace, annotations
+            f"revet-{_digest(policy.metadata.name)}-{role}",
+            policy_owner(policy),
+            namespace,
+            annotations,
         ),
         "spec": spec,
     }
