@@ -78,21 +78,25 @@ async def find(kube: Kube) -> Leftovers:
     return found
 
 
-async def remove(kube: Kube, found: Leftovers, say: Callable[[str], None]) -> None:
-    """Take it all back; `say` is told of each thing that is done.
-
-    Raises:
-        KubeError: something could not be written; what was done stays done.
-
-    """
-    objects = Objects(kube)
+async def remove(objects: Objects, found: Leftovers, say: Callable[[str], None]) -> list[str]:
+    """Take back all that can be; `say` is told of each thing that is done. Return what failed."""
+    failed: list[str] = []
     # Policies first: an operator that still runs would put back what they ask for.
     for manifest in (*found.policies, *found.objects):
-        await objects.delete(manifest)
-        say(f"deleted {_name(manifest)}")
+        try:
+            await objects.delete(manifest)
+        except KubeError as error:
+            failed.append(f"{_name(manifest)} is not deleted: {error}")
+        else:
+            say(f"deleted {_name(manifest)}")
     for namespace in found.namespaces:
-        await _put_back(objects, namespace["metadata"]["name"])
-        say(f"put back the Pod Security labels of {_name(namespace)}")
+        try:
+            await _put_back(objects, namespace["metadata"]["name"])
+        except KubeError as error:
+            failed.append(f"{_name(namespace)} has not got its labels back: {error}")
+        else:
+            say(f"put back the Pod Security labels of {_name(namespace)}")
+    return failed
 
 
 async def _put_back(objects: Objects, name: str) -> None:
