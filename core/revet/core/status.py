@@ -49,10 +49,10 @@ class Facts:
     waiting: str = ""
     errors: list[str] = field(default_factory=list)
     isolated: Sequence[str] = ()
-    not_isolated: Mapping[str, str] = field(default_factory=dict)
+    not_isolated: Mapping[str, str] = field(default_factory=dict[str, str])
     baseline: Sequence[str] = ()
     labelled: Sequence[str] = ()
-    not_labelled: Mapping[str, str] = field(default_factory=dict)
+    not_labelled: Mapping[str, str] = field(default_factory=dict[str, str])
     conflicts: Sequence[str] = ()
     drifts: Sequence[str] = ()
     contested: bool = False
