@@ -16,14 +16,18 @@ from e2e.cluster.process import Process, free_port
 class Program:
     """A program of this project, by its name on the command line.
 
-    `flags` may be changed until it is started.
+    `flags` may be changed until it is started; a second one of a program needs a `title`, for its
+    log.
     """
 
-    def __init__(self, plane: ControlPlane, name: str, flags: Sequence[str] = ()) -> None:
+    def __init__(
+        self, plane: ControlPlane, name: str, flags: Sequence[str] = (), title: str = ""
+    ) -> None:
         self.plane = plane
         self.health = free_port()
         self.flags = list(flags)
-        self._process = Process(name, plane.folder)
+        self._name = name
+        self._process = Process(title or name, plane.folder)
 
     @property
     def pid(self) -> int:
@@ -34,7 +38,7 @@ class Program:
 
     def start(self) -> None:
         """Start it, and return when it is ready."""
-        program = str(Path(sys.executable).parent / self._process.name)
+        program = str(Path(sys.executable).parent / self._name)
         self._process.start([program, f"--health=127.0.0.1:{self.health}", *self.flags])
         self._process.wait_until(lambda: self.get("/readyz")[0] == http.HTTPStatus.OK, "ready")
 

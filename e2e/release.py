@@ -7,6 +7,7 @@ import base64
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from subprocess import CompletedProcess
 from types import TracebackType
 from typing import Any, Final, Self
 
@@ -65,21 +66,25 @@ class Release:
         """Where the API server reaches the webhook."""
         return f"https://127.0.0.1:{self.webhook.port}"
 
-    def install(self, *values: str) -> None:
-        """Install the chart, or upgrade it, with further values; what runs is not restarted."""
+    def install(self, *values: str) -> CompletedProcess[str]:
+        """Install the chart, or upgrade it, with further values; what runs is not restarted.
+
+        Returns what helm was asked, and what it said.
+        """
         sets = [f"--set={value}" for value in (*self._values, *values)]
         place = (f"--namespace={NAMESPACE}", "--create-namespace")
-        self._helm.run("upgrade", "--install", NAME, str(CHART), *place, *sets)
-        kubeconfigs = {name: self._sign_in(name) for name in ("revet-webhook", "revet-operator")}
+        done = self._helm.run("upgrade", "--install", NAME, str(CHART), *place, *sets)
+        kubeconfigs = {name: self.sign_in(name) for name in ("revet-webhook", "revet-operator")}
         self.webhook.flags = [*self._own_flags, *self._flags("revet-webhook")]
         self.operator.flags = [
             f"--kubeconfig={kubeconfigs['revet-operator']}",
             *self._flags("revet-operator"),
         ]
+        return done
 
-    def uninstall(self) -> None:
+    def uninstall(self) -> CompletedProcess[str]:
         """Uninstall the chart; the CRD and the namespace stay. Nothing is stopped."""
-        self._helm.run("uninstall", NAME, f"--namespace={NAMESPACE}", "--ignore-not-found")
+        return self._helm.run("uninstall", NAME, f"--namespace={NAMESPACE}", "--ignore-not-found")
 
     def is_installed(self) -> bool:
         """Ask helm whether there is a release."""
@@ -123,11 +128,11 @@ class Release:
         flags: list[str] = container["args"]
         return [flag for flag in flags if flag.partition("=")[0] not in _PLACES]
 
-    def _sign_in(self, account: str) -> Path:
+    def sign_in(self, account: str, title: str = "") -> Path:
         """Write a kubeconfig with a token of a ServiceAccount, as a pod of it would get."""
         args = (account, f"--namespace={NAMESPACE}", "--duration=24h")
         token = self.plane.kubectl("create", "token", *args).stdout.strip()
-        path = self.plane.pki / f"{account}.kubeconfig"
+        path = self.plane.pki / f"{title or account}.kubeconfig"
         path.write_text(yaml.safe_dump(_kubeconfig(self.plane, account, token)))
         return path
 

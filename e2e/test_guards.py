@@ -5,49 +5,22 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from e2e import relabelling
 from e2e.cluster.controlplane import ControlPlane
 from e2e.crd import install_crd
+from e2e.relabelling import DOORS, HOLDER, PLAIN, REFUSED, labels_of, patch
+from revet.core.model.meta import POD_SECURITY_ANNOTATION
 from revet.core.plan import differs, find_extras
 from revet.core.render.guard import NAME, guards
 
 KEYS = ("tier", "example.com/team")
-REFUSED = "needs the verb relabel on hardeningpolicies.revet.dev"
 BREAK_GLASS = "break-glass is not supported in this version"
-PLAIN, HOLDER = "guard-plain", "guard-holder"
 _TIMEOUT_S = 60
-_NAMESPACES = ("namespaces", "namespaces/status", "namespaces/finalize")
 
-Manifest = dict[str, Any]
 Run = Callable[..., subprocess.CompletedProcess[str]]
-
-
-def _role(user: str, rules: list[Manifest]) -> list[Manifest]:
-    group = "rbac.authorization.k8s.io"
-    ref = {"apiGroup": group, "kind": "ClusterRole", "name": user}
-    subjects = [{"apiGroup": group, "kind": "User", "name": user}]
-    role = {"apiVersion": f"{group}/v1", "kind": "ClusterRole", "metadata": {"name": user}}
-    return [
-        role | {"rules": rules},
-        role | {"kind": "ClusterRoleBinding", "roleRef": ref, "subjects": subjects},
-    ]
-
-
-def _rules(*, relabel: bool) -> list[Manifest]:
-    rules: list[Manifest] = [
-        {
-            "apiGroups": [""],
-            "resources": list(_NAMESPACES),
-            "verbs": ["get", "create", "update", "patch"],
-        }
-    ]
-    if relabel:
-        resources = {"apiGroups": ["revet.dev"], "resources": ["hardeningpolicies"]}
-        rules.append({**resources, "verbs": ["relabel"]})
-    return rules
 
 
 @pytest.fixture(scope="module")
@@ -57,16 +30,15 @@ def users(request: pytest.FixtureRequest) -> Iterator[Mapping[str, Path]]:
     if plane is None:
         pytest.skip("makes users by their certificates: REVET_E2E_CLUSTER=local")
     install_crd(plane)
-    roles = [*_role(PLAIN, _rules(relabel=False)), *_role(HOLDER, _rules(relabel=True))]
-    plane.apply([*roles, *guards(KEYS)])
-    kubeconfigs = {user: plane.kubeconfig_for(user) for user in (PLAIN, HOLDER)}
+    kubeconfigs = relabelling.sign_in(plane)
+    plane.apply(guards(KEYS))
     try:
         _wait_until_guarded(plane, kubeconfigs[PLAIN])
         yield kubeconfigs
     finally:
         for kind in ("validatingadmissionpolicybinding", "validatingadmissionpolicy"):
             plane.kubectl("delete", kind, NAME)
-        plane.kubectl("delete", "clusterrole,clusterrolebinding", PLAIN, HOLDER)
+        relabelling.sign_out(plane)
 
 
 def _wait_until_guarded(plane: ControlPlane, kubeconfig: Path) -> None:
@@ -90,38 +62,8 @@ def place(control_plane: ControlPlane) -> Iterator[str]:
     control_plane.delete_namespace(name)
 
 
-def _patch(
-    plane: ControlPlane, kubeconfig: Path, name: str, labels: Mapping[str, str | None], door: str
-) -> str:
-    """Change labels through a door of the namespace; return what is said against it."""
-    as_user = f"--kubeconfig={kubeconfig}"
-    if door == "finalize":
-        return _finalize(plane, as_user, name, labels)
-    patch = f"--patch={json.dumps({'metadata': {'labels': labels}})}"
-    flags = ("--type=merge", *([f"--subresource={door}"] if door else []), as_user)
-    return plane.kubectl("patch", "namespace", name, patch, *flags, check=False).stderr
-
-
-def _finalize(
-    plane: ControlPlane, as_user: str, name: str, labels: Mapping[str, str | None]
-) -> str:
-    # kubectl patches no /finalize: the whole object is put there.
-    live = json.loads(plane.kubectl("get", "namespace", name, "--output=json").stdout)
-    changed = {**live["metadata"]["labels"], **labels}
-    live["metadata"]["labels"] = {key: each for key, each in changed.items() if each is not None}
-    path = f"/api/v1/namespaces/{name}/finalize"
-    raw = ("replace", f"--raw={path}", "--filename=-", as_user)
-    return plane.kubectl(*raw, input=json.dumps(live), check=False).stderr
-
-
-def _labels(plane: ControlPlane, name: str) -> dict[str, str]:
-    found = plane.kubectl("get", "namespace", name, "--output=json").stdout
-    labels: dict[str, str] = json.loads(found)["metadata"]["labels"]
-    return {key: value for key, value in labels.items() if key != "kubernetes.io/metadata.name"}
-
-
 GUARDED = {"tier": "prod", "example.com/team": "a"}
-doors = pytest.mark.parametrize("door", ["", "status", "finalize"], ids=["main", "status", "fin"])
+doors = pytest.mark.parametrize("door", DOORS, ids=["main", "status", "fin"])
 
 
 @doors
@@ -142,10 +84,10 @@ def test_without_the_right_nobody_relabels(
     change: dict[str, str | None],
     keys: list[str],
 ) -> None:
-    said = _patch(control_plane, users[PLAIN], place, change, door)
+    said = patch(control_plane, users[PLAIN], place, change, door)
     assert "Forbidden" in said
     assert f"by the label {', '.join(keys)}: to change it, {PLAIN} {REFUSED}" in said
-    assert _labels(control_plane, place) == GUARDED | {"free": "1"}
+    assert labels_of(control_plane, place) == GUARDED | {"free": "1"}
 
 
 @doors
@@ -153,8 +95,8 @@ def test_what_no_policy_selects_by_is_free(
     control_plane: ControlPlane, users: Mapping[str, Path], place: str, door: str
 ) -> None:
     change = {"free": None, "further": "2"}
-    assert _patch(control_plane, users[PLAIN], place, change, door) == ""
-    assert _labels(control_plane, place) == GUARDED | {"further": "2"}
+    assert patch(control_plane, users[PLAIN], place, change, door) == ""
+    assert labels_of(control_plane, place) == GUARDED | {"further": "2"}
 
 
 @doors
@@ -162,10 +104,10 @@ def test_who_holds_the_verb_relabels(
     control_plane: ControlPlane, users: Mapping[str, Path], place: str, door: str
 ) -> None:
     change = {"tier": None, "example.com/team": "b"}
-    assert _patch(control_plane, users[HOLDER], place, change, door) == ""
-    assert _labels(control_plane, place) == {"example.com/team": "b", "free": "1"}
+    assert patch(control_plane, users[HOLDER], place, change, door) == ""
+    assert labels_of(control_plane, place) == {"example.com/team": "b", "free": "1"}
     # A label that comes selects as well as one that goes.
-    assert REFUSED in _patch(control_plane, users[PLAIN], place, {"tier": "prod"}, door)
+    assert REFUSED in patch(control_plane, users[PLAIN], place, {"tier": "prod"}, door)
 
 
 @doors
@@ -174,10 +116,10 @@ def test_break_glass_is_refused_to_everybody(
 ) -> None:
     change = {"revet.dev/break-glass": ""}
     for kubeconfig in (*users.values(), control_plane.kubeconfig):
-        said = _patch(control_plane, kubeconfig, place, change, door)
+        said = patch(control_plane, kubeconfig, place, change, door)
         assert "Forbidden" in said
         assert BREAK_GLASS in said
-    assert _labels(control_plane, place) == GUARDED | {"free": "1"}
+    assert labels_of(control_plane, place) == GUARDED | {"free": "1"}
 
 
 def _create(
@@ -211,13 +153,34 @@ def test_break_glass_may_be_removed_and_stay(
     try:
         _wait_until_guarded(control_plane, users[PLAIN])
         kubeconfig = users[PLAIN]
-        assert _patch(control_plane, kubeconfig, name, {"free": "1"}, "") == ""
-        said = _patch(control_plane, kubeconfig, name, {"revet.dev/break-glass": "y"}, "")
+        assert patch(control_plane, kubeconfig, name, {"free": "1"}, "") == ""
+        said = patch(control_plane, kubeconfig, name, {"revet.dev/break-glass": "y"}, "")
         assert BREAK_GLASS in said
-        assert _patch(control_plane, kubeconfig, name, {"revet.dev/break-glass": None}, "") == ""
-        assert _labels(control_plane, name) == {"free": "1"}
+        assert patch(control_plane, kubeconfig, name, {"revet.dev/break-glass": None}, "") == ""
+        assert labels_of(control_plane, name) == {"free": "1"}
     finally:
         control_plane.delete_namespace(name)
+
+
+@pytest.mark.parametrize("value", ["{}", None], ids=["changed", "removed"])
+def test_what_labels_come_back_is_said_by_us_alone(
+    control_plane: ControlPlane, users: Mapping[str, Path], place: str, value: str | None
+) -> None:
+    note = POD_SECURITY_ANNOTATION
+    word = f"the annotation {note} is written by Revet alone"
+
+    def annotate(kubeconfig: Path, text: str | None) -> str:
+        change = json.dumps({"metadata": {"annotations": {note: text}}})
+        flags = ("--type=merge", f"--patch={change}", f"--kubeconfig={kubeconfig}")
+        return control_plane.kubectl("patch", "namespace", place, *flags, check=False).stderr
+
+    lowers = '{"pod-security.kubernetes.io/enforce": "privileged"}'
+    for user in (PLAIN, HOLDER):
+        assert word in annotate(users[user], lowers)
+    assert annotate(control_plane.kubeconfig, lowers) == ""
+    assert word in annotate(users[PLAIN], value)
+    # What else there is to write is free, beside it.
+    assert patch(control_plane, users[PLAIN], place, {"free": "2"}, "") == ""
 
 
 def _create_open(plane: ControlPlane) -> str:

@@ -152,7 +152,17 @@ def test_pods_that_ran_before_are_counted(running: Release) -> None:
     plane.delete_namespace(name)
 
 
-def _clean_up(release: Release, namespace: str) -> None:
+def _copy_isolation(release: Release, namespace: str) -> str:
+    """Copy a NetworkPolicy into a namespace of its own, and return that one's name."""
+    plane = release.plane
+    found = _read(release, "networkpolicies", f"--namespace={namespace}")["items"][0]
+    place = plane.create_namespace()
+    metadata = {"name": found["metadata"]["name"], "labels": found["metadata"]["labels"]}
+    plane.apply({**found, "metadata": {**metadata, "namespace": place}})
+    return place
+
+
+def _clean_up(release: Release, namespace: str) -> str:
     revet = str(Path(sys.executable).parent / "revet")
     command = (revet, "cleanup", "--yes", "--kubeconfig", str(release.plane.kubeconfig))
     done = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -160,6 +170,7 @@ def _clean_up(release: Release, namespace: str) -> None:
     assert f"put back the Pod Security labels of Namespace {namespace}\n" in done.stdout
     assert _names(release, "hardeningpolicies") == []
     assert _has_labels_of_before(release, namespace)
+    return done.stdout
 
 
 def test_cleanup_beside_a_live_operator_ends_the_same(running: Release, namespace: str) -> None:
@@ -168,14 +179,20 @@ def test_cleanup_beside_a_live_operator_ends_the_same(running: Release, namespac
 
 
 def test_cleanup_takes_all_of_it_back_without_an_operator(running: Release, namespace: str) -> None:
+    copied = _copy_isolation(running, namespace)
     running.operator.kill()
     try:
-        _clean_up(running, namespace)
+        said = _clean_up(running, namespace)
         managed = "--selector=app.kubernetes.io/managed-by=revet"
         kinds = (
             "validatingwebhookconfigurations,mutatingwebhookconfigurations,networkpolicies,"
             "validatingadmissionpolicies,validatingadmissionpolicybindings"
         )
-        assert _names(running, kinds, "--all-namespaces", managed) == []
+        left = _names(running, kinds, "--all-namespaces", managed)
+        [copy] = _names(running, "networkpolicies", f"--namespace={copied}")
+        assert left == [copy]
+        name = copy.rpartition("/")[2]
+        assert f"NetworkPolicy {copied}/{name}: left alone: labelled, not ours\n" in said
     finally:
         running.start_operator()
+    running.plane.delete_namespace(copied)

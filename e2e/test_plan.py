@@ -13,7 +13,7 @@ from e2e.webhook import policy
 from revet.core.compiled_policy import CompiledPolicy
 from revet.core.model.meta import FIELD_MANAGER, Owner
 from revet.core.model.policy import HardeningPolicy, parse_policy
-from revet.core.plan import Plan, differs, find_extras, plan
+from revet.core.plan import differs, find_extras, find_stale
 from revet.core.render.baseline import MODES, PREFIX, rewritten
 from revet.core.render.networkpolicy import network_policies
 from revet.core.render.webhook import Backend, webhook_configurations
@@ -65,8 +65,8 @@ def test_network_policies_are_kept_as_rendered(
     _apply(cluster, *ours)
     live = [_read(cluster, each) for each in ours]
     assert [differs(one, other) for one, other in zip(ours, live, strict=True)] == [None] * 3
-    assert plan(ours, live, uid) == Plan()
-    assert plan([], live, uid) == Plan((), tuple(live))
+    assert find_stale(ours, live, uid) == []
+    assert find_stale([], live, uid) == live
 
 
 def test_a_foreign_edit_of_a_network_policy_goes_with_the_next_apply(
@@ -102,7 +102,8 @@ def test_webhook_configurations_are_kept_as_rendered_and_cleaned_of_what_others_
     _apply(control_plane, *ours)
     live = [_read(control_plane, each) for each in ours]
     assert [differs(one, other) for one, other in zip(ours, live, strict=True)] == [None] * 2
-    assert plan(ours, live, owner.uid) == Plan()
+    assert find_stale(ours, live, owner.uid) == []
+    assert find_stale([], live, owner.uid) == live
     for manifest in ours:
         _tamper(control_plane, manifest)
         _apply(control_plane, manifest)

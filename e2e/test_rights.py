@@ -51,10 +51,11 @@ NEEDED: Final = (
         (OPERATOR, ("patch", "hardeningpolicies", _STATUS), True),
         (OPERATOR, ("patch", "hardeningpolicies"), False),
         (OPERATOR, ("relabel", "hardeningpolicies"), False),
+        (OPERATOR, ("restore", "hardeningpolicies"), True),
         (WEBHOOK, ("watch", "hardeningpolicies"), True),
         (WEBHOOK, ("patch", "hardeningpolicies", _STATUS), False),
         (WEBHOOK, ("create", "events", _OTHER), True),
-        (OPERATOR, ("create", "events", _OTHER), True),
+        (OPERATOR, ("create", "events", _OTHER), False),
         (OPERATOR, ("delete", "networkpolicies", _OTHER), True),
         *(
             (account, (verb, kind, _ALL), True)

@@ -1,76 +1,95 @@
-"""Updates that leave the pod as it was work in an enforced namespace, with us alive and us dead.
+"""Updates that leave the pod as it was work in an enforced namespace, whoever of us is dead.
 
-An expression error in a matchCondition is a refusal too, so every kind of every rule is updated.
+With the entries that the operator has written. An expression error in a matchCondition is a refusal
+too, so every kind of every rule is updated.
 """
 
-from collections.abc import Iterator
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
 
 import pytest
 
-from e2e.api import Answer, Api, wait_for
-from e2e.cluster.target import Cluster
-from e2e.crd import install_crd
-from e2e.webhook import Webhook
+from e2e.api import STRATEGIC, Answer, Api, wait_for
+from e2e.release import Release
 from tests.support.manifests import (
     WORKLOADS,
     Manifest,
     good_container,
-    good_pod,
     pod,
     policy,
     workload,
 )
 
-STRICT = policy("strict", {"tier": "prod"}, enforcement="Enforce")
-KINDS = ("Pod", *WORKLOADS)
-SCALABLE = ("Deployment", "ReplicaSet", "StatefulSet", "ReplicationController")
-_JOB_LABEL = "batch.kubernetes.io/job-name"
+LABELS: Final = {"updates": "yes"}
+STRICT: Final = policy("updates-strict", LABELS, enforcement="Enforce")
+WATCH: Final = policy("updates-watch", LABELS)
+KINDS: Final = ("Pod", *WORKLOADS)
+SCALABLE: Final = ("Deployment", "ReplicaSet", "StatefulSet", "ReplicationController")
+#: By subresource of a pod: what is changed there.
+POD_PARTS: Final[Mapping[str, Manifest]] = {
+    "ephemeralcontainers": {"ephemeralContainers": [good_container("debug")]},
+    "resize": {"containers": [{"name": "app", "resources": {"requests": {"cpu": "20m"}}}]},
+}
+_JOB_LABEL: Final = "batch.kubernetes.io/job-name"
+_CONFIGURATIONS: Final = "validatingwebhookconfigurations,mutatingwebhookconfigurations"
 
 
 @pytest.fixture(scope="module")
-def webhook(cluster: Cluster) -> Iterator[Webhook]:
-    plane = cluster.control_plane
-    if plane is None:
-        pytest.skip("the webhook must be killed: REVET_E2E_CLUSTER=local")
-    install_crd(plane)
-    with Webhook(plane) as running:
-        running.apply_policies([STRICT])
-        yield running
+def running(release: Release) -> Release:
+    """Have both of ours run, and all kinds of entries stand."""
+    release.start()
+    release.plane.apply([STRICT, WATCH])
+    for name, condition in (("updates-strict", "Enforcing"), ("updates-watch", "Ready")):
+        wait = ("wait", f"hardeningpolicy/{name}", f"--for=condition={condition}")
+        release.plane.kubectl(*wait, "--timeout=60s")
+    return release
 
 
 @pytest.fixture(scope="module")
-def api(webhook: Webhook) -> Iterator[Api]:
-    api = Api(webhook.plane)
+def api(running: Release) -> Iterator[Api]:
+    api = Api(running.plane)
     yield api
     api.close()
 
 
-@pytest.fixture(scope="module", params=[True, False], ids=["alive", "dead"])
-def alive(request: pytest.FixtureRequest) -> bool:
-    """Tell whether the webhook lives while things are updated."""
-    return bool(request.param)
+@pytest.fixture(scope="module", params=["alive", "webhook-dead", "both-dead"])
+def dead(request: pytest.FixtureRequest) -> str:
+    """Tell who is dead while things are updated."""
+    return str(request.param)
 
 
 @pytest.fixture(scope="module")
-def shop(webhook: Webhook, api: Api, *, alive: bool) -> Iterator[str]:
-    """Give an enforced namespace with an object of each kind; then the webhook lives, or not."""
-    namespace = webhook.plane.create_namespace({"tier": "prod"})
+def alive(dead: str) -> bool:
+    """Tell whether the webhook lives."""
+    return dead == "alive"
+
+
+@pytest.fixture(scope="module")
+def shop(running: Release, api: Api, dead: str, *, alive: bool) -> Iterator[str]:
+    """Give an enforced namespace with an object of each kind; then some of us die."""
+    namespace = running.plane.create_namespace(LABELS)
     refused = lambda: api.create(pod(), namespace, dry_run=True).status == 403  # noqa: E731
     wait_for(refused, "entry in force")
     for kind in KINDS:
         created = api.create(_good(kind), namespace)
         assert created.is_success, created.message
     _wait_for_pods(api, namespace)
+    if dead == "both-dead":
+        running.operator.kill()
     if not alive:
-        webhook.kill()
+        running.webhook.kill()
     yield namespace
+    if dead == "both-dead":
+        running.operator.start()
     if not alive:
-        webhook.start()
-    webhook.plane.delete_namespace(namespace)
+        running.webhook.start()
+    running.plane.delete_namespace(namespace)
 
 
 def _good(kind: str) -> Manifest:
-    return good_pod("web-pod") if kind == "Pod" else workload(kind, kind.lower(), good_container())
+    sized = good_container(resources={"requests": {"cpu": "10m"}})
+    return pod("web-pod", sized) if kind == "Pod" else workload(kind, kind.lower(), sized)
 
 
 def _wait_for_pods(api: Api, namespace: str) -> None:
@@ -82,6 +101,38 @@ def _wait_for_pods(api: Api, namespace: str) -> None:
         return {o["kind"] for p in pods for o in p["metadata"].get("ownerReferences", ())}
 
     wait_for(lambda: owners() >= makers, "pods of the controllers")
+
+
+def _entries(release: Release) -> list[Any]:
+    listed = release.plane.kubectl("get", _CONFIGURATIONS, "--output=json").stdout
+    return [
+        entry
+        for each in json.loads(listed)["items"]
+        if each["metadata"]["name"] == "revet"
+        for entry in each["webhooks"]
+    ]
+
+
+def test_all_that_the_entries_rules_name_is_updated_here(running: Release, api: Api) -> None:
+    entries = _entries(running)
+    sorts = {entry["name"].rpartition("-")[0] for entry in entries}
+    assert sorts == {"enforce", "enforce-update", "audit", "audit-update", "patch"}
+    named = {
+        (f"/apis/{group}" if group else "/api", version, resource)
+        for entry in entries
+        for rule in entry["rules"]
+        for group in rule["apiGroups"]
+        for version in rule["apiVersions"]
+        for resource in rule["resources"]
+    }
+    known = {
+        (root, version, each["name"]): each["kind"]
+        for root, version in {place[:2] for place in named}
+        for each in api.send("GET", f"{root}/{version}").body["resources"]
+    }
+    plain = {place for place in named if "/" not in place[2]}
+    assert {known[place] for place in plain} == set(KINDS)
+    assert {place[2] for place in named - plain} == {f"pods/{each}" for each in POD_PARTS}
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -154,6 +205,14 @@ def test_a_new_image_of_a_pod_is_judged_or_refused(api: Api, shop: str, *, alive
     image = {"op": "replace", "path": "/spec/containers/0/image", "value": "registry.example/b:2"}
     answer = api.patch(_good("Pod"), shop, [image], content_type="application/json-patch+json")
     _check(answer, 200, alive=alive)
+
+
+@pytest.mark.parametrize("part", POD_PARTS)
+def test_a_part_of_a_pod_is_judged_or_refused(
+    api: Api, shop: str, part: str, *, alive: bool
+) -> None:
+    change = {"spec": POD_PARTS[part]}
+    _check(api.patch(_good("Pod"), shop, change, f"/{part}", STRATEGIC), 200, alive=alive)
 
 
 @pytest.mark.parametrize("kind", KINDS)

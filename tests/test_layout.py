@@ -4,6 +4,7 @@ import ast
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from typing import Final
 
@@ -44,6 +45,15 @@ def _name(path: Path) -> str:
 def test_there_is_something_to_look_at() -> None:
     assert ROOT / "pyproject.toml" in FILES
     assert len(MODULES) > 100
+
+
+def test_a_source_distribution_holds_what_is_committed() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    included = project["tool"]["hatch"]["build"]["targets"]["sdist"]["include"]
+    tops = {path.relative_to(ROOT).parts[0] for path in FILES}
+    # pyproject.toml is always in it.
+    wanted = {each for each in tops if not each.startswith(".")} - {"pyproject.toml"}
+    assert {each.removeprefix("/") for each in included} == wanted
 
 
 @pytest.mark.parametrize("root", IMPORT_ROOTS)

@@ -85,10 +85,9 @@ class ControlPlane:
         try:
             self._watchdog = self._start_watchdog()
             self._write_pki()
-            self._etcd.start([str(self.tools.etcd), *flags.etcd(self.folder)])
+            self._start_etcd()
             self._start_apiserver_on_free_port()
-            argv = [str(self.tools.controller_manager), *flags.controller_manager(self.folder)]
-            self._controllers.start(argv)
+            self._start_controllers()
             self._kubectl.wait_for_service_account("default")
         except BaseException:
             self.stop(keep_logs=True)
@@ -97,8 +96,7 @@ class ControlPlane:
 
     def stop(self, *, keep_logs: bool = False) -> None:
         """Stop everything and remove the folder, but for its logs if an error has named them."""
-        for process in (self._controllers, self._apiserver, self._etcd):
-            process.stop()
+        self.shut_down()
         self._dismiss_watchdog()
         for path in self.folder.glob("*"):
             if not (keep_logs and path.name == "logs"):
@@ -110,15 +108,35 @@ class ControlPlane:
         """Leave it running when this process ends; `watchdog.stop_recorded(folder)` stops it."""
         self._dismiss_watchdog()
 
+    def shut_down(self) -> None:
+        """Stop everything; what is stored stays, and `boot` starts it again."""
+        self._controllers.stop()
+        self.stop_apiserver()
+        self._etcd.stop()
+
+    def boot(self) -> None:
+        """Start everything again after `shut_down`, and return when the API server is ready."""
+        self._start_etcd()
+        self.start_apiserver()
+        self._start_controllers()
+
     def stop_apiserver(self) -> None:
         """Stop the API server alone; etcd keeps what is stored."""
         self._apiserver.stop(grace_s=1)  # it would wait a minute for its watchers to go
 
     def start_apiserver(self, extra_flags: Sequence[str] = ()) -> None:
         """Start it again on the same port, with these flags besides its usual ones."""
+        self.launch_apiserver(extra_flags)
+        self.wait_for_apiserver()
+
+    def launch_apiserver(self, extra_flags: Sequence[str] = ()) -> None:
+        """Start it as `start_apiserver`, but don't wait."""
         own = flags.apiserver(self.folder, self.port, self.audit_log)
         argv = [str(self.tools.apiserver), *own, *self._apiserver_flags, *extra_flags]
         self._apiserver.start(argv)
+
+    def wait_for_apiserver(self) -> None:
+        """Wait until it is ready; it is an error if it ends first."""
         self._apiserver.wait_until(self.is_ready, "ready")
 
     def is_ready(self) -> bool:
@@ -178,6 +196,13 @@ class ControlPlane:
     def _write(self, name: str, credential: Credential) -> None:
         (self.pki / f"{name}.crt").write_bytes(credential.certificate)
         (self.pki / f"{name}.key").write_bytes(credential.key)
+
+    def _start_etcd(self) -> None:
+        self._etcd.start([str(self.tools.etcd), *flags.etcd(self.folder)])
+
+    def _start_controllers(self) -> None:
+        argv = [str(self.tools.controller_manager), *flags.controller_manager(self.folder)]
+        self._controllers.start(argv)
 
     def _start_apiserver_on_free_port(self) -> None:
         """Start it and write the kubeconfigs; a port taken meanwhile is changed for another."""

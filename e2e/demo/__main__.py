@@ -6,10 +6,9 @@ import sys
 from e2e.cluster.controlplane import ControlPlane
 from e2e.cluster.process import ClusterError
 from e2e.cluster.toolchain import ROOT, ToolchainError
-from e2e.crd import install_crd
 from e2e.demo.stage import Stage, StoryError
 from e2e.demo.story import tell
-from e2e.webhook import Webhook
+from e2e.release import NAME, NAMESPACE, Release
 
 
 def main() -> int:
@@ -21,13 +20,12 @@ def main() -> int:
     except (ClusterError, ToolchainError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-    webhook = Webhook(plane)
+    release = Release(plane)
     try:
         print(plane.kubectl("version").stdout.strip())
-        install_crd(plane)
-        webhook.write_certificate()
-        webhook.start()
-        tell(Stage(webhook))
+        stage = Stage(release)
+        tell(stage, stay=arguments.keep)
+        stage.show_figures()
     except (ClusterError, StoryError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
@@ -35,7 +33,7 @@ def main() -> int:
         print("\nEverything came out as told.")
         return 0
     finally:
-        _end(plane, webhook, keep=arguments.keep)
+        _end(release, keep=arguments.keep)
 
 
 def _parse() -> argparse.Namespace:
@@ -46,16 +44,19 @@ def _parse() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _end(plane: ControlPlane, webhook: Webhook, *, keep: bool) -> None:
+def _end(release: Release, *, keep: bool) -> None:
+    plane = release.plane
     if not keep:
-        webhook.stop()
+        release.stop()
         plane.stop()
         return
     plane.detach()
+    folders = f"{plane.tools.kubectl.parent}:{plane.tools.helm.parent}:{ROOT / '.venv' / 'bin'}"
     print("\nIt is all still up:")
     print(f"  export KUBECONFIG={plane.kubeconfig}")
-    print(f'  export PATH="{plane.tools.kubectl.parent}:$PATH"')
+    print(f'  export PATH="{folders}:$PATH"')
     print(f"  logs: {plane.folder / 'logs'}")
+    print(f"  how it goes again: revet cleanup && helm uninstall {NAME} --namespace={NAMESPACE}")
     print(f"  stop it: cd {ROOT} && {sys.executable} -m e2e.cluster down {plane.folder}")
 
 

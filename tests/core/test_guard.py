@@ -4,9 +4,9 @@ from itertools import permutations
 
 import pytest
 
-from revet.core.model.meta import Owner
-from revet.core.plan import Plan, plan
-from revet.core.render.guard import guards, selector_keys
+from revet.core.model.meta import Manifest, Owner
+from revet.core.plan import differs
+from revet.core.render.guard import guarded_keys, guards, selector_keys
 from revet.core.widening import widens
 from tests.support.policy_builder import build_policy, named, override
 from tests.support.server import store
@@ -38,30 +38,39 @@ def test_the_keys_are_those_that_a_policy_selects_by(
     assert selector_keys(policy.spec) == keys
 
 
+@pytest.mark.parametrize("keys", [[], ["tier"], ["example.com/team", "tier", "x_y.z"]])
+def test_a_guard_tells_what_it_guards(keys: list[str]) -> None:
+    assert guarded_keys(guards(keys)[0]) == set(keys)
+
+
 def test_the_order_of_keys_does_not_matter() -> None:
     keys = ("b", "a", "example.com/c")
     assert all(guards(each, OWNER) == guards(keys, OWNER) for each in permutations(keys))
     assert guards(["a", "a"], OWNER) == guards(["a"], OWNER)
 
 
-def test_an_applied_guard_is_no_plan_and_any_edit_is_undone_at_once() -> None:
+def _differing(ours: list[Manifest], live: list[Manifest]) -> list[str]:
+    """Name the kinds that are not as desired."""
+    pairs = zip(ours, live, strict=True)
+    return [one["kind"] for one, other in pairs if differs(one, other) is not None]
+
+
+def test_an_applied_guard_differs_nowhere_and_any_edit_is_undone_at_once() -> None:
     for keys in ([], ["tier"], ["tier", "team"]):
         live = [store(each) for each in guards(keys, OWNER)]
-        assert plan(guards(keys, OWNER), live, "4f") == Plan()
+        assert _differing(guards(keys, OWNER), live) == []
     policy, binding = (store(each) for each in guards(["tier"], OWNER))
     policy["spec"]["matchConditions"] = [{"name": "pass", "expression": "false"}]
     binding["spec"]["validationActions"] = ["Audit"]
     ours = guards(["tier"], OWNER)
-    assert plan(ours, [policy, binding], "4f") == Plan(tuple(ours))
+    assert _differing(ours, [policy, binding]) == [each["kind"] for each in ours]
     assert widens(ours[0], policy)
     assert widens(ours[1], binding)
 
 
 def test_another_key_is_another_guard() -> None:
     live = [store(each) for each in guards(["tier"], OWNER)]
-    changed = plan(guards(["tier", "team"], OWNER), live, "4f")
-    assert [each["kind"] for each in changed.apply] == ["ValidatingAdmissionPolicy"]
-    assert changed.prune == ()
+    assert _differing(guards(["tier", "team"], OWNER), live) == ["ValidatingAdmissionPolicy"]
 
 
 def test_it_fails_closed_and_has_its_owner() -> None:
@@ -77,5 +86,6 @@ def test_break_glass_is_refused_even_where_a_policy_selects_by_it() -> None:
     assert guards(["revet.dev/break-glass"], OWNER) == guards([], OWNER)
     for keys in ([], ["tier"]):
         validations = guards(keys, OWNER)[0]["spec"]["validations"]
-        assert len(validations) == 1 + len(keys)
-        assert "revet.dev/break-glass" in validations[-1]["message"]
+        assert len(validations) == 2 + len(keys)
+        assert "revet.dev/break-glass" in validations[-2]["message"]
+        assert "revet.dev/pod-security-before" in validations[-1]["message"]

@@ -25,7 +25,7 @@ def _render(network: object, **spec: Any) -> dict[str, dict[str, Any]]:  # noqa:
     return {each["metadata"]["name"].removeprefix(f"revet-{HASH}-"): each for each in manifests}
 
 
-HASH = "ab8e18ef4ebe"  # sha256 of "production"
+HASH = "ab8e18ef4ebebeddc0b3"  # sha256 of "production"
 
 
 @pytest.mark.parametrize(

@@ -33,7 +33,31 @@ def test_only_labels_of_pod_security_are_read() -> None:
     assert read_before({"metadata": {"name": "shop"}}) == {}
 
 
-@pytest.mark.parametrize("annotation", ["", "{", "[]", "1", json.dumps({ENFORCE: 1})])
+@pytest.mark.parametrize(
+    ("key", "value", "is_read"),
+    [
+        (ENFORCE, "privileged", True),
+        (ENFORCE, "Privileged", False),
+        (ENFORCE, "no!", False),
+        (f"{ENFORCE}-version", "latest", True),
+        (f"{ENFORCE}-version", "v1.36", True),
+        (f"{ENFORCE}-version", "v1.036", False),
+        (f"{ENFORCE}-version", "restricted", False),
+    ],
+)
+def test_what_no_namespace_ever_had_is_not_put_back(key: str, value: str, *, is_read: bool) -> None:
+    before = read_before(_namespace({}, json.dumps({key: value}), (key,)))
+    assert before == ({key: value} if is_read else {})
+
+
+_LONG = json.dumps({ENFORCE: "baseline", "more": "x" * 5000})
+
+
+@pytest.mark.parametrize(
+    "annotation",
+    ["", "{", "[]", "1", json.dumps({ENFORCE: 1}), "[" * 4000, "[" * 200_000, _LONG],
+    ids=["nothing", "half", "list", "number", "no text", "nested", "nested far", "long"],
+)
 def test_what_nobody_can_read_says_nothing(annotation: str) -> None:
     namespace = _namespace({ENFORCE: "restricted"}, annotation, (ENFORCE,))
     assert read_before(namespace) == {}

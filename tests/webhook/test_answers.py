@@ -189,6 +189,19 @@ async def test_without_an_object_there_is_nothing_to_judge(
     assert response == {"uid": "0b4a-1", "allowed": True}
 
 
+async def test_the_operator_is_told_generations_of_exactly_these_policies(
+    webhook: Harness,
+) -> None:
+    """By uid: a policy that is made again under its name begins with a low generation."""
+    kind = {"group": "revet.dev", "version": "v1alpha1", "kind": "HardeningPolicy"}
+    for uid, generation in (("first", 7), ("second", 1)):
+        made = deepcopy(STRICT)
+        made["metadata"] |= {"uid": uid, "generation": generation}
+        webhook.know(made)
+        response = await webhook.ask(PATH, None, kind=kind, operation="CONNECT")
+        assert json.loads(response["auditAnnotations"]["generations"]) == {uid: generation}
+
+
 async def test_an_update_is_judged_where_a_field_changed_that_a_check_reads(
     webhook: Harness,
 ) -> None:

@@ -4,11 +4,13 @@ import asyncio
 import ssl
 import warnings
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from revet.adapters.address import SettingsError
+from revet.operator.certificates import renew_serving, renew_trust
 from revet.webhook import tls
 from revet.webhook.tls import ServingCertificate
 from tests.webhook.harness import Harness, until
@@ -121,3 +123,23 @@ def test_without_a_pair_it_does_not_start(tmp_path: Path) -> None:
     missing = tmp_path / "tls.crt"
     with pytest.raises(SettingsError, match=r"--tls-cert .*tls.crt and --tls-key .* can't be used"):
         ServingCertificate(missing, tmp_path / "tls.key", lambda _: None)
+
+
+@pytest.mark.parametrize(
+    ("days", "said"),
+    [(0, None), (400, "certificate has expired"), (-400, "certificate is not yet valid")],
+)
+def test_a_certificate_whose_time_is_not_now_is_told(
+    tmp_path: Path, days: int, said: str | None
+) -> None:
+    made = datetime.now(UTC) - timedelta(days=days)
+    trust = renew_trust(None, b"", made)
+    pair = renew_serving(None, trust, ["webhook.svc"], made, bundle_stands=True)
+    certificate, key = tmp_path / "tls.crt", tmp_path / "tls.key"
+    certificate.write_bytes(pair.certificate)
+    key.write_bytes(pair.key)
+    flaw = ServingCertificate(certificate, key, lambda _: None).flaw
+    if said is None:
+        assert flaw is None
+    else:
+        assert f"{certificate}: {said}" in str(flaw)

@@ -5,14 +5,20 @@ from collections.abc import Callable
 from aiohttp import web
 
 
-def health_app(expose: Callable[[], bytes], unready: Callable[[], str | None]) -> web.Application:
+def health_app(
+    expose: Callable[[], bytes],
+    unready: Callable[[], str | None],
+    ill: Callable[[], str | None] = lambda: None,
+) -> web.Application:
     """Make the app for kubelet and Prometheus; `unready` says why we are not ready, if so.
 
-    `expose` writes the metrics in Prometheus' text format.
+    `ill` says why we should be started afresh, if so; `expose` writes the metrics in Prometheus'
+    text format.
     """
 
     async def healthz(_: web.Request) -> web.Response:
-        return web.Response(text="ok")
+        reason = ill()
+        return web.Response(status=503 if reason else 200, text=reason or "ok")
 
     async def readyz(_: web.Request) -> web.Response:
         reason = unready()

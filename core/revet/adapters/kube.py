@@ -37,6 +37,8 @@ class Collection:
     path: str
     metadata_only: bool = False
     selector: str = ""
+    #: How many come in one answer, which is in memory as a whole.
+    page: int = _PAGE
 
     def accept(self, suffix: str = "") -> str:
         """Return the Accept header: with metadata only, where that is enough."""
@@ -76,27 +78,33 @@ class Kube:
         objects: Sequence[bytes] = ()
         version = ""
         async for page, version in self.pages(collection):  # noqa: B007 -- the last one's counts
-            objects = (*objects, *page)
+            # A Raw is a view of the whole page; copies let the page go.
+            objects = (*objects, *map(bytes, page))
         return objects, version
 
-    async def pages(self, collection: Collection) -> AsyncIterator[tuple[Sequence[bytes], str]]:
+    async def pages(
+        self, collection: Collection
+    ) -> AsyncIterator[tuple[Sequence[bytes | msgspec.Raw], str]]:
         """Yield every object, a page at a time, each with the list's resourceVersion.
+
+        Whoever keeps one of them keeps the page.
 
         Raises:
             KubeError: no answer, or a refusal.
 
         """
-        query = {"limit": str(_PAGE), "labelSelector": collection.selector}
+        query = {"limit": str(collection.page), "labelSelector": collection.selector}
         while True:
             data = await self.request(
                 "GET", collection.path, query, accept=collection.accept("List")
             )
             page = _decode_page(data, collection.path)
-            # A Raw is a view of the whole page; copies let the page go.
-            yield [bytes(item) for item in page.items or ()], page.metadata.resource_version
+            yield page.items or (), page.metadata.resource_version
             if not page.metadata.continue_:
                 return
             query["continue"] = page.metadata.continue_
+            # The next one comes while nothing of this one is left.
+            del data, page
 
     async def watch(
         self, collection: Collection, version: str, silence_s: float

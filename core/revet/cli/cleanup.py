@@ -11,17 +11,22 @@ from typing import Final
 
 from revet.adapters.kube import Kube, KubeError
 from revet.adapters.objects import Objects
-from revet.core.model.meta import MANAGED_BY, POD_SECURITY_ANNOTATION, Manifest
+from revet.core.model.meta import FIELD_MANAGER, MANAGED_BY, POD_SECURITY_ANNOTATION, Manifest
+from revet.core.model.policy import GROUP, KIND
+from revet.core.render.guard import NAME as GUARD
+from revet.core.render.networkpolicy import NAMES
+from revet.core.render.webhook import NAME as ENTRIES
 from revet.core.restoration import restoration
 
-#: Entries first: nothing is refused while the rest is taken away.
-_OWN_KINDS: Final = (
-    "ValidatingWebhookConfiguration",
-    "MutatingWebhookConfiguration",
-    "ValidatingAdmissionPolicyBinding",
-    "ValidatingAdmissionPolicy",
-    "NetworkPolicy",
-)
+#: What is cluster-scoped, with its name. Entries first: nothing is refused while the rest goes.
+_NAMES: Final = {
+    "ValidatingWebhookConfiguration": ENTRIES,
+    "MutatingWebhookConfiguration": ENTRIES,
+    "ValidatingAdmissionPolicyBinding": GUARD,
+    "ValidatingAdmissionPolicy": GUARD,
+}
+_ISOLATION: Final = "NetworkPolicy"
+_OWN_KINDS: Final = (*_NAMES, _ISOLATION)
 #: What the API server says where an object has changed since it was read.
 _CHANGED: Final = (HTTPStatus.CONFLICT, HTTPStatus.UNPROCESSABLE_ENTITY)
 _MOST_ATTEMPTS: Final = 5
@@ -34,6 +39,8 @@ class Leftovers:
 
     policies: list[Manifest] = field(default_factory=list)
     objects: list[Manifest] = field(default_factory=list)
+    #: They carry our label, and we did not write them: copies of people's.
+    others: list[Manifest] = field(default_factory=list)
     namespaces: list[Manifest] = field(default_factory=list)
 
     def describe(self) -> str:
@@ -43,6 +50,7 @@ class Leftovers:
             number = sum(each["kind"] == kind for each in self.objects)
             lines.append(f"{kind}: {number}, deleted")
         lines.append(f"Namespace: {len(self.namespaces)}, Pod Security labels put back")
+        lines += (f"{_name(each)}: left alone: labelled, not ours" for each in self.others)
         return "\n".join(lines)
 
 
@@ -56,7 +64,12 @@ async def find(kube: Kube) -> Leftovers:
     objects = Objects(kube)
     found = Leftovers(policies=await objects.list("HardeningPolicy"))
     for kind in _OWN_KINDS:
-        found.objects += await objects.list(kind, selector=_SELECTOR)
+        # What is ours by name is so without the label, too; of NetworkPolicies there may be many.
+        for each in await objects.list(kind, selector=_SELECTOR if kind == _ISOLATION else ""):
+            if _is_ours(each):
+                found.objects.append(each)
+            elif _is_labelled(each):
+                found.others.append(each)
     found.namespaces = [
         each
         for each in await objects.list("Namespace")
@@ -65,21 +78,25 @@ async def find(kube: Kube) -> Leftovers:
     return found
 
 
-async def remove(kube: Kube, found: Leftovers, say: Callable[[str], None]) -> None:
-    """Take it all back; `say` is told of each thing that is done.
-
-    Raises:
-        KubeError: something could not be written; what was done stays done.
-
-    """
-    objects = Objects(kube)
+async def remove(objects: Objects, found: Leftovers, say: Callable[[str], None]) -> list[str]:
+    """Take back all that can be; `say` is told of each thing that is done. Return what failed."""
+    failed: list[str] = []
     # Policies first: an operator that still runs would put back what they ask for.
     for manifest in (*found.policies, *found.objects):
-        await objects.delete(manifest)
-        say(f"deleted {_name(manifest)}")
+        try:
+            await objects.delete(manifest)
+        except KubeError as error:
+            failed.append(f"{_name(manifest)} is not deleted: {error}")
+        else:
+            say(f"deleted {_name(manifest)}")
     for namespace in found.namespaces:
-        await _put_back(objects, namespace["metadata"]["name"])
-        say(f"put back the Pod Security labels of {_name(namespace)}")
+        try:
+            await _put_back(objects, namespace["metadata"]["name"])
+        except KubeError as error:
+            failed.append(f"{_name(namespace)} has not got its labels back: {error}")
+        else:
+            say(f"put back the Pod Security labels of {_name(namespace)}")
+    return failed
 
 
 async def _put_back(objects: Objects, name: str) -> None:
@@ -96,6 +113,33 @@ async def _put_back(objects: Objects, name: str) -> None:
                 raise
         else:
             return
+
+
+def _is_ours(manifest: Manifest) -> bool:
+    """Tell whether we wrote an object: a copy that somebody made keeps our label."""
+    name: str = manifest["metadata"]["name"]
+    kind = manifest["kind"]
+    if kind in _NAMES:
+        return name == _NAMES[kind] and (_is_labelled(manifest) or _is_written_by_us(manifest))
+    if any(_is_policy(each) for each in manifest["metadata"].get("ownerReferences") or ()):
+        return True
+    # Without its owner it is ours by its name and by who wrote it, which no copy takes along.
+    return NAMES.fullmatch(name) is not None and _is_written_by_us(manifest)
+
+
+def _is_labelled(manifest: Manifest) -> bool:
+    labels = manifest["metadata"].get("labels") or {}
+    return all(labels.get(key) == value for key, value in MANAGED_BY.items())
+
+
+def _is_policy(owner: Manifest) -> bool:
+    group, _, _ = str(owner["apiVersion"]).partition("/")
+    return (group, owner["kind"]) == (GROUP, KIND)
+
+
+def _is_written_by_us(manifest: Manifest) -> bool:
+    managers = manifest["metadata"].get("managedFields") or ()
+    return any(each.get("manager") == FIELD_MANAGER for each in managers)
 
 
 def _name(manifest: Manifest) -> str:

@@ -10,6 +10,7 @@ import typer
 
 from revet.cli.check import options
 
+INCOMPLETE: Final = 1
 BAD_INPUT: Final = 2
 
 Kubeconfig: TypeAlias = Annotated[
@@ -246,20 +247,25 @@ def cleanup(
         typer.echo(f"revet cleanup: needs the extra revet[operator]: {error}", err=True)
         raise typer.Exit(BAD_INPUT) from error
     from revet.adapters.kube import KubeError, connect  # noqa: PLC0415
+    from revet.adapters.objects import Objects  # noqa: PLC0415
 
-    async def run() -> None:
+    async def run() -> list[str]:
         async with connect(kubeconfig or str(Path.home() / ".kube" / "config")) as kube:
             found = await find(kube)
             typer.echo(found.describe())
             if not yes:
                 typer.confirm("Take all of this back?", abort=True)
-            await remove(kube, found, typer.echo)
+            return await remove(Objects(kube), found, typer.echo)
 
     try:
-        asyncio.run(run())
+        failed = asyncio.run(run())
     except KubeError as error:
         typer.echo(f"revet cleanup: {error}", err=True)
         raise typer.Exit(BAD_INPUT) from error
+    for each in failed:
+        typer.echo(f"revet cleanup: {each}", err=True)
+    if failed:
+        raise typer.Exit(INCOMPLETE)
 
 
 def main() -> None:

@@ -21,6 +21,7 @@ class CompiledPolicy:
 
     Attributes:
         name: the policy's.
+        uid: its own: another policy of the same name has another.
         generation: metadata.generation that this was made from.
         profile: the profile's name, for messages.
         checks: what it runs, in the order of the catalog.
@@ -38,6 +39,7 @@ class CompiledPolicy:
     """
 
     name: str
+    uid: str
     generation: int
     profile: str
     checks: tuple[ActiveCheck, ...]
@@ -66,6 +68,7 @@ class CompiledPolicy:
         )
         return cls(
             name=policy.metadata.name,
+            uid=policy.metadata.uid,
             generation=policy.metadata.generation,
             profile=spec.profile,
             checks=checks,

@@ -16,7 +16,8 @@ from revet.core.model.policy import HardeningPolicySpec
 from revet.core.model.selector import LabelSelector, Operator, Requirement, canonical, join
 
 NAME_LABEL: Final = "kubernetes.io/metadata.name"
-_HASH_LENGTH = 12
+#: 80 bits: nobody finds a second selector with the hash of one that stands, to take its place.
+_HASH_LENGTH = 20
 
 
 @dataclass(frozen=True, slots=True)

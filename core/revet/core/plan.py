@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any, Final, TypeGuard, cast
 
 from revet.core.model.meta import MANAGED_BY, Manifest
@@ -14,37 +13,16 @@ _NOT_OURS: Final = frozenset({"apiVersion", "kind", "metadata", "status"})
 _ATOMIC: Final = "Selector"
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What to apply, and which live objects to delete."""
-
-    apply: tuple[Manifest, ...] = ()
-    prune: tuple[Manifest, ...] = ()
-
-
-def plan(
-    desired: Iterable[Manifest],
-    owned: Iterable[Manifest],
-    owner_uid: str,
-    tolerated_keys: Collection[str] = (),
-) -> Plan:
-    """Compare `desired` with the live objects in `owned`.
+def find_stale(
+    desired: Iterable[Manifest], owned: Iterable[Manifest], owner_uid: str
+) -> list[Manifest]:
+    """Return the live objects in `owned` that are to go: those that are not in `desired`.
 
     Only what carries our label and names the owner of that uid is ever removed: a manifest that
     somebody has copied keeps our label, and with another owner or none it is theirs.
     """
-    wanted = {identify(each): each for each in desired}
-    live = {identify(each): each for each in owned}
-    return Plan(
-        tuple(
-            manifest
-            for key, manifest in wanted.items()
-            if key not in live or differs(manifest, live[key], tolerated_keys) is not None
-        ),
-        tuple(
-            found for key, found in live.items() if key not in wanted and is_ours(found, owner_uid)
-        ),
-    )
+    wanted = {identify(each) for each in desired}
+    return [each for each in owned if identify(each) not in wanted and is_ours(each, owner_uid)]
 
 
 def identify(manifest: Manifest) -> tuple[str, str, str]:

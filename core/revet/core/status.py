@@ -1,9 +1,9 @@
 """The status of a policy, from what the operator did and saw: conditions, counts, findings."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 from revet.core.conditions import Observed, fold
 from revet.core.model.condition import Truth
@@ -12,6 +12,9 @@ from revet.core.model.policy_network import Switch
 from revet.core.model.policy_status import Counts, HardeningPolicyStatus, TopFinding
 
 _MOST_NAMED: Final = 5
+#: A condition that no policy has that never was valid.
+_ONLY_OF_VALID: Final = "Enforcing"
+_PAUSED: Final = "revet.dev/paused is set: nothing is written or put back"
 
 
 @dataclass(slots=True)
@@ -27,8 +30,10 @@ class Facts:
             this generation.
         errors: what could not be written, and why.
         isolated: the namespaces in which its NetworkPolicies stand.
+        not_isolated: those in which none is to be written, each with the reason.
         baseline: what differs from the Pod Security labels that were asked for, in words.
         labelled: the namespaces in which its Pod Security labels stand.
+        not_labelled: those in which none is to be written, each with the reason.
         conflicts: contradictions with other policies, in words.
         drifts: foreign edits of late, in words; `contested` where they come again and again.
         contested: whether one of them is being contested.
@@ -44,8 +49,10 @@ class Facts:
     waiting: str = ""
     errors: list[str] = field(default_factory=list)
     isolated: Sequence[str] = ()
+    not_isolated: Mapping[str, str] = field(default_factory=dict[str, str])
     baseline: Sequence[str] = ()
     labelled: Sequence[str] = ()
+    not_labelled: Mapping[str, str] = field(default_factory=dict[str, str])
     conflicts: Sequence[str] = ()
     drifts: Sequence[str] = ()
     contested: bool = False
@@ -64,12 +71,30 @@ def policy_status(
 
     Equal to `old` where nothing has changed: there is then nothing to write.
     """
+    told = old.conditions if old else ()
+    conditions = fold(told, _observe(policy, facts), generation, now)
+    if policy is None:
+        # What was in force stays in force: so do the conditions that tell of it.
+        known = {each.type for each in conditions}
+        conditions = (*conditions, *(each for each in told if each.type not in known))
     return HardeningPolicyStatus(
         observed_generation=generation,
-        conditions=fold(old.conditions if old else (), _observe(policy, facts), generation, now),
+        conditions=conditions,
         counts=facts.counts or (old.counts if old else None),
         top_findings=facts.top if facts.counts else (old.top_findings if old else ()),
     )
+
+
+def was_valid(status: Mapping[str, Any] | None) -> bool:
+    """Return whether a status tells of a version that was valid, be it the newest or not."""
+    conditions: Iterable[Mapping[str, Any]] = (status or {}).get("conditions") or ()
+    return any(each.get("type") == _ONLY_OF_VALID for each in conditions)
+
+
+def listed(texts: Sequence[str]) -> str:
+    """Join texts, the first few of them, with how many there are beyond."""
+    shown = "; ".join(texts[:_MOST_NAMED])
+    return shown if len(texts) <= _MOST_NAMED else f"{shown}; and {len(texts) - _MOST_NAMED} more"
 
 
 def _observe(policy: HardeningPolicy | None, facts: Facts) -> Iterable[Observed]:
@@ -106,9 +131,9 @@ def _in_force(policy: HardeningPolicy, facts: Facts) -> str:
 
 def _ready(facts: Facts) -> tuple[Truth, str, str]:
     if facts.paused:
-        return Truth.UNKNOWN, "Paused", "revet.dev/paused is set: nothing is written or put back"
+        return Truth.UNKNOWN, "Paused", _PAUSED
     if facts.errors:
-        return Truth.FALSE, "Failed", _listed(facts.errors)
+        return Truth.FALSE, "Failed", listed(facts.errors)
     return Truth.TRUE, "Applied", "everything that it asks for stands"
 
 
@@ -125,7 +150,7 @@ def _enforcing(policy: HardeningPolicy, facts: Facts) -> tuple[Truth, str, str]:
 
 def _conflicting(facts: Facts) -> tuple[Truth, str, str]:
     if facts.conflicts:
-        return Truth.TRUE, "Contradiction", _listed(facts.conflicts)
+        return Truth.TRUE, "Contradiction", listed(facts.conflicts)
     return Truth.FALSE, "NoContradiction", "no other policy contradicts it"
 
 
@@ -133,12 +158,15 @@ def _isolated(policy: HardeningPolicy, facts: Facts) -> tuple[Truth, str, str]:
     network = policy.spec.network
     if network is None or network.mode is not Switch.ENFORCE:
         return Truth.FALSE, "NotAsked", "spec.network.mode is not Enforce: nothing is written"
-    missing = sorted(set(facts.selected) - set(facts.isolated))
+    if facts.paused:
+        return Truth.UNKNOWN, "Paused", _PAUSED
+    missing = sorted(set(facts.selected) - set(facts.isolated) - facts.not_isolated.keys())
     if missing:
-        return Truth.FALSE, "Incomplete", f"not in {_listed(missing)}"
+        return Truth.FALSE, "Incomplete", f"not in {listed(missing)}"
     message = (
         f"default deny ({', '.join(network.isolate)}) stands in "
-        f"{_count(facts.isolated, 'namespace')}; whether the network enforces it is not assessed"
+        f"{_count(facts.isolated, 'namespace')}{_spared(facts.not_isolated)}; "
+        "whether the network enforces it is not assessed"
     )
     return Truth.TRUE, "Written", message
 
@@ -147,24 +175,28 @@ def _baseline(policy: HardeningPolicy, facts: Facts) -> tuple[Truth, str, str]:
     namespaces = policy.spec.namespaces
     if namespaces is None or namespaces.mode is not Switch.ENFORCE:
         return Truth.FALSE, "NotAsked", "spec.namespaces.mode is not Enforce: nothing is written"
-    missing = sorted(set(facts.selected) - set(facts.labelled))
+    if facts.paused:
+        return Truth.UNKNOWN, "Paused", _PAUSED
+    missing = sorted(set(facts.selected) - set(facts.labelled) - facts.not_labelled.keys())
     if missing:
-        return Truth.FALSE, "Incomplete", f"not in {_listed(missing)}"
+        return Truth.FALSE, "Incomplete", f"not in {listed(missing)}"
     if facts.baseline:
-        return Truth.TRUE, "Weaker", _listed(facts.baseline)
-    return Truth.TRUE, "Written", f"in {_count(facts.labelled, 'namespace')}"
+        return Truth.TRUE, "Weaker", listed(facts.baseline) + _spared(facts.not_labelled)
+    written = _count(facts.labelled, "namespace")
+    return Truth.TRUE, "Written", f"in {written}{_spared(facts.not_labelled)}"
+
+
+def _spared(reasons: Mapping[str, str]) -> str:
+    """Say where nothing is to be written, and why; nothing where there is no such namespace."""
+    told = [f"{namespace}: {reason}" for namespace, reason in sorted(reasons.items())]
+    return f"; nothing is written in {listed(told)}" if told else ""
 
 
 def _drifted(facts: Facts) -> tuple[Truth, str, str]:
     if not facts.drifts:
         return Truth.FALSE, "AsWritten", "nobody has edited what was written of late"
-    return Truth.TRUE, "Contested" if facts.contested else "Corrected", _listed(facts.drifts)
+    return Truth.TRUE, "Contested" if facts.contested else "Corrected", listed(facts.drifts)
 
 
 def _count(things: Sequence[str], noun: str) -> str:
     return f"{len(things)} {noun}{'' if len(things) == 1 else 's'}"
-
-
-def _listed(texts: Sequence[str]) -> str:
-    shown = "; ".join(texts[:_MOST_NAMED])
-    return shown if len(texts) <= _MOST_NAMED else f"{shown}; and {len(texts) - _MOST_NAMED} more"

@@ -6,7 +6,9 @@ we were down.
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import suppress
 from http import HTTPStatus
+from traceback import format_exception
 from typing import Final
 
 from revet.adapters.kube import Collection, KubeError
@@ -19,10 +21,15 @@ from revet.core.neighbours import NEIGHBOURS, Neighbours, read_neighbour
 from revet.operator.context import Context
 from revet.operator.picture import Key
 
+_PAGE: Final = 100  # a pod may have more than a megabyte
 _SETTLE_S: Final = 1.0
 _NAMESPACE: Final = "Namespace"
 #: To list Secrets is to read them all, and no audit is worth that.
 _NOT_LISTED: Final = TEMPLATES | {"Secret"}
+_APART_S: Final = 30.0  # however often something changes; but not before a policy's first count
+_RESTS: Final = 10.0  # times as long as the last one took: pods are not listed over and over
+_AT_ONCE: Final = 25
+_AGAIN_S: Final = (5.0, 15.0, 30.0, 60.0)
 
 
 class Audit:
@@ -31,31 +38,60 @@ class Audit:
     def __init__(self, context: Context) -> None:
         """Start without a count."""
         self._context = context
+        self._clock = asyncio.get_running_loop().time
         self._wanted = asyncio.Event()
+        self._first = asyncio.Event()
+        self._ended_at = float("-inf")
+        self._took_s = 0.0
         self.tallies: dict[str, Tally] = {}
 
-    def want(self) -> None:
-        """Have an audit made soon: a policy or a namespace has changed."""
+    def want(self, *, first: bool = False) -> None:
+        """Have an audit made soon; sooner where it is the first of a policy, which has no count."""
         self._wanted.set()
+        if first:
+            self._first.set()
 
     async def run(self) -> None:
         """Audit when it is wanted, and at the interval at least, until cancelled."""
-        interval_s = self._context.settings.audit_interval_s
+        failures = 0
         while True:
-            try:
-                async with asyncio.timeout(interval_s):
-                    await self._wanted.wait()
-                # Changes come in bursts; one audit serves them all.
-                await asyncio.sleep(_SETTLE_S)
-            except TimeoutError:
-                pass
+            await self._wait()
             self._wanted.clear()
-            try:
-                await self._audit()
-            except KubeError as error:
-                self._context.log.complain(f"the audit failed, counts stay as they are: {error}")
+            self._first.clear()
+            if await self._attempt():
+                failures = 0
+                self._context.statuses.add_all(Key("status", name) for name in self.tallies)
                 continue
-            self._context.queue.add_all(Key("policy", name) for name in self.tallies)
+            self.want(first=True)
+            await asyncio.sleep(_AGAIN_S[min(failures, len(_AGAIN_S) - 1)])
+            failures += 1
+
+    async def _wait(self) -> None:
+        """Wait until one is wanted, and the last is long enough ago; at most for the interval."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._context.settings.audit_interval_s):
+                await self._wanted.wait()
+                # Changes come in bursts; one audit serves them all.
+                rest_s = self._ended_at + _RESTS * self._took_s - self._clock()
+                await asyncio.sleep(max(_SETTLE_S, rest_s))
+                async with asyncio.timeout_at(self._ended_at + _APART_S):
+                    await self._first.wait()
+
+    async def _attempt(self) -> bool:
+        """Make an audit; tell whether it went well."""
+        began = self._clock()
+        try:
+            await self._audit()
+        except KubeError as error:
+            self._context.log.complain(f"the audit failed, counts stay as they are: {error}")
+            return False
+        except Exception as error:  # noqa: BLE001 -- the counts must not stop all the rest
+            self._context.log.write("failed", about="audit", trace="".join(format_exception(error)))
+            return False
+        finally:
+            self._ended_at = self._clock()
+            self._took_s = self._ended_at - began
+        return True
 
     async def _audit(self) -> None:
         policies = [
@@ -69,7 +105,7 @@ class Audit:
             around = await self._look_around(policies)
             for kind in _judged_kinds(policies):
                 async for data in self._list(kind):
-                    self._count(kind, data, where, around, tallies)
+                    self._try_to_count(kind, data, where, around, tallies)
         self.tallies = tallies
 
     def _applied(self, policies: list[CompiledPolicy]) -> dict[str, tuple[Applied, ...]]:
@@ -98,11 +134,12 @@ class Audit:
 
         """
         try:
-            async for page, _ in self._context.kube.pages(Collection(kind.path)):
-                for data in page:
-                    yield data
-                # A page is worth some milliseconds; reconciliation must not wait for all of them.
-                await asyncio.sleep(0)
+            async for page, _ in self._context.kube.pages(Collection(kind.path, page=_PAGE)):
+                for number, data in enumerate(page, start=1):
+                    yield bytes(data)
+                    # Some milliseconds' worth; reconciliation must not wait for the whole page.
+                    if number % _AT_ONCE == 0:
+                        await asyncio.sleep(0)
         except KubeError as error:
             # A custom resource need not be served here.
             if error.status == HTTPStatus.NOT_FOUND:
@@ -114,7 +151,7 @@ class Audit:
         if listed is not None:
             listed.add(kind.name)
 
-    def _count(
+    def _try_to_count(
         self,
         kind: Kind,
         data: bytes,
@@ -123,10 +160,21 @@ class Audit:
         tallies: Mapping[str, Tally],
     ) -> None:
         try:
-            subject = read_object(kind.group, kind.name, data)
+            self._count(kind, data, where, around, tallies)
         except ManifestError as error:
             self._context.log.complain(f"an object can't be read, it is not counted: {error}")
-            return
+        except Exception as error:  # noqa: BLE001 -- an odd object must not stop the count of all
+            self._context.log.write("failed", about="audit", trace="".join(format_exception(error)))
+
+    def _count(
+        self,
+        kind: Kind,
+        data: bytes,
+        where: Mapping[str, tuple[Applied, ...]],
+        around: Neighbours,
+        tallies: Mapping[str, Tally],
+    ) -> None:
+        subject = read_object(kind.group, kind.name, data)
         metadata = subject.metadata
         # A Namespace is judged by whoever selects it.
         home = (metadata.name if kind.name == _NAMESPACE else metadata.namespace) or ""

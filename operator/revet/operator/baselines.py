@@ -1,18 +1,24 @@
 """Keeps the Pod Security labels of each namespace that policies ask for, and puts back old ones."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 from revet.adapters.kube import KubeError
-from revet.core.model.meta import BREAK_GLASS_LABEL, POD_SECURITY_ANNOTATION, Manifest
+from revet.core.model.meta import POD_SECURITY_ANNOTATION, Manifest
 from revet.core.model.mode import Mode
 from revet.core.model.policy import HardeningPolicy
 from revet.core.model.policy_network import Switch
-from revet.core.render.baseline import MODES, Baseline, namespace_manifest, pod_security
+from revet.core.render.baseline import (
+    MODES,
+    Baseline,
+    namespace_manifest,
+    pod_security,
+    raised,
+)
 from revet.core.restoration import forget, put_back
 from revet.operator.context import Context
-from revet.operator.picture import Key, NamespaceSeen, PolicySeen
+from revet.operator.picture import Key, NamespaceSeen
 from revet.operator.writer import is_gone
 
 _NOTHING: Final = Baseline({}, {}, {}, {})
@@ -23,6 +29,8 @@ class Result:
     """What came of one policy's wish for labels, over all namespaces."""
 
     labelled: list[str] = field(default_factory=list)
+    #: Where nothing is to be written, with the reason.
+    spared: dict[str, str] = field(default_factory=dict)
     reasons: list[str] = field(default_factory=list)
     conflicts: list[str] = field(default_factory=list)
 
@@ -32,8 +40,9 @@ class _Outcome:
     """What came of it in one namespace."""
 
     asking: tuple[str, ...]
-    reasons: dict[str, str]
-    conflicts: tuple[str, ...]
+    reasons: dict[str, str] = field(default_factory=dict)
+    conflicts: tuple[str, ...] = ()
+    hands_off: str = ""
 
 
 class Baselines:
@@ -51,29 +60,38 @@ class Baselines:
             KubeError: they could not be written.
 
         """
-        namespace = self._context.picture.namespaces.get(name)
-        self._outcomes.pop(name, None)
-        if namespace is None or namespace.is_terminating:
-            return
-        selecting = self._selecting(namespace)
-        # While break-glass is open, or people asked us to, nothing is corrected.
-        if BREAK_GLASS_LABEL in namespace.labels or not all(each.is_kept for each, _ in selecting):
-            return
-        asking = [
-            (seen.policy, ceiling)
-            for seen, ceiling in selecting
-            if seen.policy is not None and _asks(seen.policy)
-        ]
-        baseline = (
-            pod_security(asking, namespace.labels, namespace.before, namespace.rewritten)
-            if asking or namespace.before
-            else _NOTHING
-        )
-        await self._write(namespace, baseline)
-        self._outcomes[name] = _Outcome(
-            tuple(policy.metadata.name for policy, _ in asking),
+        outcome = None
+        try:
+            namespace = self._context.picture.namespaces.get(name)
+            if namespace is not None:
+                outcome = await self._keep(namespace)
+        finally:
+            # Not before: until then what came of it the last time is what a status tells.
+            if outcome is None:
+                self._outcomes.pop(name, None)
+            else:
+                self._outcomes[name] = outcome
+
+    async def _keep(self, namespace: NamespaceSeen) -> _Outcome | None:
+        asking, paused = self._asking(namespace)
+        names = tuple(policy.metadata.name for policy, _ in asking)
+        # While break-glass is open nothing is corrected, and what people asked us to leave stays.
+        hands_off = namespace.hands_off
+        if paused and not asking:
+            hands_off = hands_off or f"the policy {paused[0]} is paused"
+        if hands_off:
+            return _Outcome((*names, *paused), hands_off=hands_off)
+        live = (namespace.labels, namespace.before, namespace.rewritten)
+        baseline = pod_security(asking, *live) if asking or namespace.before else _NOTHING
+        if paused:
+            # What the paused one needs stays; less than the others ask for is no reason to be less.
+            baseline = raised(baseline, *live)
+        if not self._is_left(namespace, asks=bool(asking)):
+            await self._write(namespace, baseline)
+        return _Outcome(
+            names,
             baseline.reasons,
-            tuple(_contradictions(name, [policy for policy, _ in asking])),
+            tuple(_contradictions(namespace.name, [policy for policy, _ in asking])),
         )
 
     def of(self, policy: str) -> Result:
@@ -82,23 +100,48 @@ class Baselines:
         for namespace, outcome in sorted(self._outcomes.items()):
             if policy not in outcome.asking:
                 continue
+            if outcome.hands_off:
+                result.spared[namespace] = outcome.hands_off
+                continue
             result.labelled.append(namespace)
             if policy in outcome.reasons:
                 result.reasons.append(f"{namespace}: {outcome.reasons[policy]}")
             result.conflicts += (each for each in outcome.conflicts if policy in each)
         return result
 
-    def _selecting(self, namespace: NamespaceSeen) -> list[tuple[PolicySeen, Mode]]:
-        """Return the policies that select a namespace, each with its ceiling, by name."""
+    def _asking(
+        self, namespace: NamespaceSeen
+    ) -> tuple[list[tuple[HardeningPolicy, Mode]], list[str]]:
+        """Return the policies that ask for a namespace's labels, by name: kept ones, and paused.
+
+        Those that are kept with their ceiling.
+        """
         system = self._context.settings.system_namespaces
-        found = []
-        for _, seen in sorted(self._context.picture.policies.items()):
-            # One that is not valid may select anything; it asked for labels while it was.
-            if seen.compiled is not None:
-                ceiling = seen.compiled.ceiling(namespace.name, namespace.labels, system)
-                if ceiling is not None:
-                    found.append((seen, ceiling))
-        return found
+        kept: list[tuple[HardeningPolicy, Mode]] = []
+        paused: list[str] = []
+        for name, seen in sorted(self._context.picture.policies.items()):
+            if seen.policy is None or seen.compiled is None or not _asks(seen.policy):
+                continue
+            ceiling = seen.compiled.ceiling(namespace.name, namespace.labels, system)
+            if ceiling is None:
+                continue
+            if seen.is_kept:
+                kept.append((seen.policy, ceiling))
+            else:
+                paused.append(name)
+        return kept, paused
+
+    def _is_left(self, namespace: NamespaceSeen, *, asks: bool) -> bool:
+        """Tell whether labels of ours stay as they are: a policy that can't be read may want them.
+
+        Where others have changed them, what the other policies ask for is better than nothing.
+        """
+        if not namespace.before or not any(
+            each.is_unread for each in self._context.picture.policies.values()
+        ):
+            return False
+        stands = not namespace.rewritten and namespace.before.keys() <= namespace.labels.keys()
+        return stands or not asks
 
     async def _write(self, namespace: NamespaceSeen, baseline: Baseline) -> None:
         key = Key("namespace", namespace.name)
@@ -117,19 +160,51 @@ class Baselines:
             return
         if not self._context.writer.may_write(desired, live, key):
             return
+        back = put_back(namespace.labels, baseline.restore) + ([forget()] if stale else [])
         try:
-            back = put_back(namespace.labels, baseline.restore) + ([forget()] if stale else [])
-            if back:
-                test = {"op": "test", "path": "/metadata/uid", "value": namespace.uid}
-                await self._context.objects.patch(live, [test, *back])
-            applied = await self._context.objects.apply(desired)
+            refusal = await self._put_back(live, namespace.uid, back)
+            # What could not be put back is ours still, and must not keep the rest from standing.
+            now = baseline if refusal is None else _yet(namespace, baseline)
+            written = namespace_manifest(namespace.name, namespace.uid, now)
+            applied = await self._context.objects.apply(written)
         except KubeError as error:
             # An apply with the uid of a namespace that is gone makes no new one: it is refused.
             if is_gone(error):
                 return
             raise
-        self._context.picture.see_namespace(applied, gone=False)
-        self._context.writer.note_written(desired)
+        # It may tell of other changes before their events do.
+        self._context.queue.add_all(self._context.picture.see_namespace(applied, gone=False))
+        self._context.writer.note_written(written)
+        if refusal is not None:
+            raise refusal
+
+    async def _put_back(
+        self, live: Manifest, uid: str, operations: Sequence[Mapping[str, Any]]
+    ) -> KubeError | None:
+        """Write what stood there before; return why not, if that is refused.
+
+        Raises:
+            KubeError: the namespace is gone.
+
+        """
+        if not operations:
+            return None
+        test = {"op": "test", "path": "/metadata/uid", "value": uid}
+        try:
+            await self._context.objects.patch(live, [test, *operations])
+        except KubeError as error:
+            if is_gone(error):
+                raise
+            return error
+        return None
+
+
+def _yet(namespace: NamespaceSeen, baseline: Baseline) -> Baseline:
+    """Return the baseline while nothing could be put back: what was to be stays as it is."""
+    ended = baseline.restore
+    labels = {key: namespace.labels[key] for key in ended if key in namespace.labels}
+    before = {key: namespace.before[key] for key in ended}
+    return Baseline({**labels, **baseline.labels}, {**before, **baseline.before}, {}, {})
 
 
 def _asks(policy: HardeningPolicy) -> bool:

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from typing import Final, Self
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import (
@@ -43,23 +43,37 @@ class KeyPair:
         """The certificate, read."""
         return x509.load_pem_x509_certificate(self.certificate)
 
+    @property
+    def signer(self) -> ec.EllipticCurvePrivateKey:
+        """The key, read.
+
+        Raises:
+            ValueError: it is no elliptic curve key, or not in the clear.
+
+        """
+        try:
+            key = load_pem_private_key(self.key, password=None)
+        except (TypeError, UnsupportedAlgorithm) as error:
+            raise ValueError(f"the key can't be read: {error}") from error
+        if not isinstance(key, ec.EllipticCurvePrivateKey):
+            raise ValueError("the key is no elliptic curve key")  # noqa: TRY004 -- a bad value
+        return key
+
     def is_due(self, now: datetime) -> bool:
-        """Return whether it is time to renew it."""
+        """Return whether it is time to renew it; so it is where its time has not come yet."""
         certificate = self.parsed
         begin, end = certificate.not_valid_before_utc, certificate.not_valid_after_utc
-        return now >= begin + (end - begin) * _RENEW_AFTER
+        return not begin <= now < begin + (end - begin) * _RENEW_AFTER
 
     @classmethod
     def read(cls, certificate: bytes, key: bytes) -> Self | None:
-        """Read a pair; None where it is none, or the two do not belong together."""
+        """Read a pair; None where it is none of ours, or the two do not belong together."""
+        pair = cls(certificate, key)
         try:
-            pair = cls(certificate, key)
-            private = load_pem_private_key(key, password=None)
-            if pair.parsed.public_key() != private.public_key():
-                return None
-        except ValueError:
+            fits = pair.parsed.public_key() == pair.signer.public_key()
+        except (ValueError, UnsupportedAlgorithm):
             return None
-        return pair
+        return pair if fits else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,14 +84,20 @@ class Trust:
     bundle: bytes
 
 
-def renew_trust(current: Trust | None, now: datetime) -> Trust:
-    """Return the authority to use at `now`: the current one, or a new one trusted beside it."""
-    if current is not None and not current.authority.is_due(now):
-        return current
-    authority = _make_authority(now)
-    older = x509.load_pem_x509_certificates(current.bundle) if current is not None else []
-    alive = [each for each in older if each.not_valid_after_utc > now]
-    parts = [authority.certificate, *(each.public_bytes(Encoding.PEM) for each in alive)]
+def renew_trust(authority: KeyPair | None, trusted: bytes, now: datetime) -> Trust:
+    """Return the authority to use at `now`: this one, or a new one.
+
+    `trusted` are the authorities that were trusted until now (PEM): those alive still are, so that
+    what they have signed goes on to be good, also where their key was lost.
+    """
+    if authority is None or not _may_sign(authority.parsed) or authority.is_due(now):
+        authority = _make_authority(now)
+    others = [
+        each
+        for each in _read_all(trusted)
+        if each != authority.parsed and each.not_valid_after_utc > now
+    ]
+    parts = [authority.certificate, *(each.public_bytes(Encoding.PEM) for each in others)]
     return Trust(authority, b"".join(parts))
 
 
@@ -105,7 +125,7 @@ def renew_serving(
 def _serves(
     certificate: x509.Certificate, trust: Trust, hosts: Sequence[str], now: datetime
 ) -> bool:
-    authorities = x509.load_pem_x509_certificates(trust.bundle)
+    authorities = _read_all(trust.bundle)
     return (
         certificate.not_valid_before_utc <= now < certificate.not_valid_after_utc
         and any(_is_signed_by(certificate, each) for each in authorities)
@@ -122,8 +142,26 @@ def _is_signed_by(certificate: x509.Certificate, authority: x509.Certificate) ->
 
 
 def _hosts(certificate: x509.Certificate) -> set[str]:
-    names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    try:
+        names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except x509.ExtensionNotFound:
+        return set()
     return {str(name.value) for name in names}
+
+
+def _may_sign(certificate: x509.Certificate) -> bool:
+    try:
+        return certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
+    except x509.ExtensionNotFound:
+        return False
+
+
+def _read_all(bundle: bytes) -> list[x509.Certificate]:
+    """Read a bundle; none where somebody has spoilt it."""
+    try:
+        return x509.load_pem_x509_certificates(bundle)
+    except ValueError:
+        return []
 
 
 def _make_authority(now: datetime) -> KeyPair:
@@ -138,10 +176,7 @@ def _make_authority(now: datetime) -> KeyPair:
 
 
 def _issue(authority: KeyPair, hosts: Sequence[str], now: datetime) -> KeyPair:
-    signer = load_pem_private_key(authority.key, password=None)
-    if not isinstance(signer, ec.EllipticCurvePrivateKey):
-        raise TypeError("the authority's key is no elliptic curve key")
-    issuer = authority.parsed
+    signer, issuer = authority.signer, authority.parsed
     key = ec.generate_private_key(ec.SECP256R1())
     builder = _builder(_name("revet-webhook"), issuer.subject, key, now, SERVING_LIFETIME)
     builder = builder.add_extension(

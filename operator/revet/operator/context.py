@@ -24,6 +24,7 @@ class Context:
         objects: objects, read and written through it.
         picture: what was seen.
         queue: what is to be looked at again.
+        statuses: which policies' status may have changed.
         writer: writes what does not stand.
         metrics: what is counted.
         log: one JSON object a line.
@@ -36,6 +37,7 @@ class Context:
     objects: Objects
     picture: Picture
     queue: Queue
+    statuses: Queue
     writer: Writer
     metrics: Metrics
     log: Log

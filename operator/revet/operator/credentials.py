@@ -20,19 +20,19 @@ class Credentials:
         self._context = context
 
     async def keep(self, owner: Owner, standing: set[bytes]) -> Trust:
-        """See that both are there and last; `standing` are the bundles that entries carry now.
+        """See that both are there and last; `standing` are the bundles that are trusted now.
 
         Raises:
             KubeError: a Secret could not be read or written.
 
         """
         now = self._context.now()
-        held = await self._read(CA_SECRET)
-        pair = KeyPair.read(held.get("tls.crt", b""), held.get("tls.key", b""))
-        current = Trust(pair, held["ca.crt"]) if pair and held.get("ca.crt") else None
-        trust = renew_trust(current, now)
-        await self._write(CA_SECRET, held, trust.authority, trust, owner)
-        served = await self._read(TLS_SECRET)
+        ca_secret, tls_secret = await self._read(CA_SECRET), await self._read(TLS_SECRET)
+        held, served = _data(ca_secret), _data(tls_secret)
+        authority = KeyPair.read(held.get("tls.crt", b""), held.get("tls.key", b""))
+        # Where one Secret was lost, the other one tells what was trusted.
+        trust = renew_trust(authority, held.get("ca.crt") or served.get("ca.crt", b""), now)
+        await self._write(CA_SECRET, ca_secret, trust.authority, trust, owner)
         serving = renew_serving(
             KeyPair.read(served.get("tls.crt", b""), served.get("tls.key", b"")),
             trust,
@@ -40,23 +40,23 @@ class Credentials:
             now,
             bundle_stands=standing <= {trust.bundle},
         )
-        await self._write(TLS_SECRET, served, serving, trust, owner)
+        await self._write(TLS_SECRET, tls_secret, serving, trust, owner)
         metrics = self._context.metrics
         metrics.note_expiry("ca", trust.authority.parsed.not_valid_after_utc)
         metrics.note_expiry("serving", serving.parsed.not_valid_after_utc)
         return trust
 
-    async def _read(self, name: str) -> dict[str, bytes]:
+    async def _read(self, name: str) -> Manifest:
         namespace = self._context.settings.namespace
-        secret: Manifest = await self._context.objects.get("Secret", name, namespace) or {}
-        data: Mapping[str, str] = secret.get("data") or {}
-        return {key: b64decode(value) for key, value in data.items()}
+        return await self._context.objects.get("Secret", name, namespace) or {}
 
     async def _write(
-        self, name: str, held: Mapping[str, bytes], pair: KeyPair, trust: Trust, owner: Owner
+        self, name: str, live: Manifest, pair: KeyPair, trust: Trust, owner: Owner
     ) -> None:
         data = {"tls.crt": pair.certificate, "tls.key": pair.key, "ca.crt": trust.bundle}
-        if held == data:
+        # With the owner of an installation before this one it would soon be collected.
+        owners = live.get("metadata", {}).get("ownerReferences") or ()
+        if _data(live) == data and owner.reference in owners:
             return
         manifest = {
             "apiVersion": "v1",
@@ -73,3 +73,8 @@ class Credentials:
         if settings.webhook_url is not None:
             return [urlsplit(settings.webhook_url).hostname or ""]
         return [f"{settings.service}.{settings.namespace}.svc"]
+
+
+def _data(secret: Manifest) -> dict[str, bytes]:
+    data: Mapping[str, str] = secret.get("data") or {}
+    return {key: b64decode(value) for key, value in data.items()}

@@ -1,28 +1,32 @@
 """What all policies share: the webhook's certificates, its entries, and the guards.
 
 A Fail entry is written only after every ready replica has said that it judges by the policies that
-need it; it is never taken away because a webhook is unhealthy.
+need it, also where it stood before; it is never taken away because a webhook is unhealthy.
 """
 
-from base64 import b64decode
-from collections.abc import Iterable, Mapping
+from base64 import b64decode, b64encode
+from collections.abc import Collection, Iterable, Mapping
 from copy import deepcopy
+from datetime import datetime, timedelta
+from math import nan
 from typing import Final
-from urllib.parse import urlsplit
 
 from revet.adapters.kube import KubeError
 from revet.core.entry import Entry
 from revet.core.model.meta import Manifest, Owner
-from revet.core.render.guard import guards, selector_keys
-from revet.core.render.webhook import NAME, Backend, webhook_configurations
+from revet.core.render.webhook import Backend, webhook_configurations
+from revet.core.status import listed
+from revet.operator.confirmations import Confirmations
 from revet.operator.context import Context
 from revet.operator.credentials import Credentials
+from revet.operator.guarding import Guarding
 from revet.operator.picture import CLUSTER, PolicySeen
 from revet.operator.prober import Prober
+from revet.operator.room import find_crowded, without
+from revet.operator.standing import KINDS, Standing, validating_path
 
-_CONFIGURATIONS: Final = ("ValidatingWebhookConfiguration", "MutatingWebhookConfiguration")
-_ASK_AGAIN_S: Final = 1.0
-_SEEN_EVERYWHERE_S: Final = 5.0  # by every API server: their watches take a moment
+#: How long it may take until every API server has seen a new bundle: their watches take a moment.
+_SEEN_EVERYWHERE: Final = timedelta(seconds=5)
 
 
 class Entries:
@@ -33,6 +37,9 @@ class Entries:
         self._context = context
         self._settings = context.settings
         self._picture = context.picture
+        self._standing = Standing(context.picture)
+        #: The entries that stood when we last looked: name and path, by kind.
+        self._stood: dict[str, dict[str, str]] = {kind: {} for kind in KINDS}
         self._credentials = Credentials(context)
         self._prober = Prober(
             context.objects,
@@ -40,39 +47,60 @@ class Entries:
             context.settings.service,
             context.settings.webhook_url,
         )
-        #: By path of a Fail entry: the generation of each policy that all replicas judge by.
-        self._confirmed: dict[str, Mapping[str, int]] = {}
+        #: Bundles that entries carry or have carried, with when they were last seen to.
+        self._carried: dict[bytes, datetime] = {}
+        self.confirmations = Confirmations(
+            self._prober, lambda: context.queue.add(CLUSTER), context.log.complain
+        )
+        #: Paths of all entries that some policy has needed since we started.
+        self._known_paths: set[str] = set()
+        self._guarding = Guarding(context)
+        #: Paths of the entries that there is no room for.
+        self._crowded: frozenset[str] = frozenset()
+        self._bundle = b""
+        context.metrics.fail_entries.set_function(lambda: len(self._standing.fail_paths(*KINDS)))
 
     async def keep(self) -> None:
         """See that everything stands.
 
         Raises:
-            KubeError: something could not be read or written.
+            KubeError: something could not be read or written; the rest was tried all the same.
 
         """
         owner = await self._owner()
-        carried = self._standing_bundles()
-        trust = await self._credentials.keep(owner, carried)
-        kept = [each for each in self._picture.policies.values() if each.is_kept]
-        await self._confirm(kept, trust.bundle)
-        for manifest in self._configurations(kept, trust.bundle, owner):
-            await self._context.writer.keep(manifest, CLUSTER)
-        for manifest in guards(_guarded(self._picture.policies.values()), owner):
-            await self._context.writer.keep(manifest, CLUSTER)
-        await self._prune(kept, trust.bundle, owner)
-        self._context.metrics.fail_entries.set(len(self._standing_fail_paths()))
-        if carried - {trust.bundle}:
-            # The serving certificate has waited for the bundle to stand; now it does.
-            self._context.queue.add(CLUSTER, _SEEN_EVERYWHERE_S)
+        trusted = self._trusted_bundles()
+        trust = await self._credentials.keep(owner, trusted)
+        self._bundle = trust.bundle
+        self._known_paths |= {path for each in self._all() for path in _paths(each)}
+        problems = []
+        for kind in KINDS:
+            try:
+                await self._keep_entries(kind, trust.bundle, owner)
+            except KubeError as error:
+                problems.append(str(error))
+        problems += await self._guarding.keep(owner)
+        if trusted - {trust.bundle}:
+            # The serving certificate waits for the bundle to stand, wherever it is asked for.
+            self._context.queue.add(CLUSTER, _SEEN_EVERYWHERE.total_seconds())
+        if problems:
+            raise KubeError(listed(problems))
+
+    def left_out(self, policy: PolicySeen) -> list[str]:
+        """Say what of a policy is not written because there is no room for it."""
+        entries = sorted(_paths(policy) & self._crowded)
+        found = [_no_room(path) for path in entries]
+        return [*found, *filter(None, [self._guarding.left_out(policy)])]
 
     def waiting(self, policy: PolicySeen) -> str:
         """Return what a policy's Fail entries wait for; empty where they stand, judged by it."""
-        standing = self._standing_fail_paths()
+        validating, mutating = map(self._standing.fail_paths, KINDS)
         for entry in _fail_entries(policy):
-            confirmed = self._confirmed.get(entry.path, {})
-            if confirmed.get(policy.name, -1) < _generation(policy):
-                return f"no answer yet from every ready replica for the entry {entry.path}"
-            if entry.path not in standing:
+            if entry.path in self._crowded:
+                return _no_room(entry.path)
+            if not self.confirmations.cover(entry.path, {policy.uid: _generation(policy)}):
+                missing = self.confirmations.missing(entry.path)
+                return f"the entry {entry.path} waits for every ready replica: {missing}"
+            if entry.path not in (validating & mutating if entry.patches else validating):
                 return f"the entry {entry.path} does not stand yet"
         return ""
 
@@ -81,8 +109,20 @@ class Entries:
         return [entry.path for entry in _fail_entries(policy)]
 
     async def count_replicas(self) -> None:
-        """Count the replicas that are ready, for the alert that there is none."""
-        self._context.metrics.ready_replicas.set(len(await self._prober.replicas()))
+        """Count the replicas that are ready, for the alert that there is none.
+
+        Raises:
+            KubeError: the API server does not tell; what was counted before is not told any more.
+
+        """
+        if not self._bundle:
+            return  # by what is a replica to be trusted that is asked?
+        counted = self._context.metrics.ready_replicas
+        try:
+            counted.set(await self._prober.count(self._bundle))
+        except KubeError:
+            counted.set(nan)
+            raise
 
     async def _owner(self) -> Owner:
         role = await self._context.objects.get("ClusterRole", self._settings.owner)
@@ -91,37 +131,49 @@ class Entries:
         api_version = "rbac.authorization.k8s.io/v1"
         return Owner(api_version, "ClusterRole", self._settings.owner, role["metadata"]["uid"])
 
-    async def _confirm(self, kept: list[PolicySeen], bundle: bytes) -> None:
-        """Ask the replicas about each Fail entry that some policy's generation is not known for."""
-        needed: dict[str, dict[str, int]] = {}
-        for policy in kept:
-            for entry in _fail_entries(policy):
-                needed.setdefault(entry.path, {})[policy.name] = _generation(policy)
-        self._confirmed = {path: self._confirmed.get(path, {}) for path in needed}
-        unknown = [
-            path for path, want in needed.items() if not _covers(self._confirmed[path], want)
-        ]
-        if not unknown:
+    async def _keep_entries(self, kind: str, bundle: bytes, owner: Owner) -> None:
+        """See that the configuration of a kind is as it may be now, or is gone."""
+        # Looked at anew for each: while one is written, somebody may take the other one away.
+        kept = [each for each in self._all() if each.is_kept]
+        self.confirmations.need(_needed(kept), bundle)
+        self._note_loss(kept, bundle, owner)
+        stands = {each: set(self._standing.paths(each)) for each in KINDS}
+        manifest = self._configurations(kept, bundle, owner, stands).get(kind)
+        live = self._standing.configuration(kind)
+        if manifest is not None:
+            await self._context.writer.keep(manifest, CLUSTER)
+        elif live is not None:
+            await self._context.writer.prune(live)
+        self._stood[kind] = self._standing.paths(kind)
+
+    def _note_loss(self, kept: list[PolicySeen], bundle: bytes, owner: Owner) -> None:
+        """Tell of entries that somebody took away, and forget what was said of them.
+
+        They come back when every replica that is ready now has said again that it serves them.
+        """
+        stands = {kind: set(self._standing.paths(kind)) for kind in KINDS}
+        lost = {kind: self._stood[kind].keys() - stands[kind] for kind in KINDS}
+        if not any(lost.values()):
             return
-        replicas = await self._prober.replicas()
-        for path in unknown:
-            answers = [await self._prober.generations(each, path, bundle) for each in replicas]
-            self._confirmed[path] = _agreed(answers)
-            if not _covers(self._confirmed[path], needed[path]):
-                self._context.queue.add(CLUSTER, _ASK_AGAIN_S)
+        stood = {kind: stands[kind] | lost[kind] for kind in KINDS}
+        writer = self._context.writer
+        for kind, manifest in self._configurations(kept, bundle, owner, stood).items():
+            if lost[kind] & {each["name"] for each in manifest["webhooks"]}:
+                writer.may_write(manifest, self._standing.configuration(kind), CLUSTER)
+                # Told once: that it is written again later is our own change.
+                writer.note_written({**manifest, "webhooks": []})
+        paths = (self._stood[kind][name] for kind in KINDS for name in lost[kind])
+        self.confirmations.forget(set(paths))
+        self._stood = {kind: self._standing.paths(kind) for kind in KINDS}
 
     def _configurations(
-        self, kept: list[PolicySeen], bundle: bytes, owner: Owner
-    ) -> list[Manifest]:
-        """Render what may stand: Ignore entries, and Fail entries that stand or are confirmed."""
-        standing = self._standing_fail_paths()
-        paths = {
-            entry.path
-            for policy in kept
-            if policy.compiled is not None
-            for _, entry in policy.compiled.entries
-            if not entry.fail or entry.path in standing or self._is_confirmed(entry.path, kept)
-        }
+        self,
+        kept: list[PolicySeen],
+        bundle: bytes,
+        owner: Owner,
+        stands: Mapping[str, Collection[str]],
+    ) -> dict[str, Manifest]:
+        """Render what may stand, by kind: Ignore entries, Fail entries that `stands` or a word."""
         compiled = [each.compiled for each in kept if each.compiled is not None]
         backend = Backend(
             bundle,
@@ -129,62 +181,76 @@ class Entries:
             self._settings.service,
             self._settings.namespace,
         )
+        needed = _needed(kept)
+        manifests = {}
         excluded = self._settings.system_namespaces
-        manifests = webhook_configurations(compiled, backend, excluded, owner, paths)
-        if len(kept) == len(self._picture.policies):
-            return manifests
-        return self._with_others(manifests)
+        for manifest in webhook_configurations(compiled, backend, excluded, owner):
+            kind = manifest["kind"]
+            entries = [
+                each
+                for each in manifest["webhooks"]
+                if each["failurePolicy"] == "Ignore"
+                or each["name"] in stands[kind]
+                or self.confirmations.cover(path := validating_path(each), needed[path])
+            ]
+            if entries:
+                manifests[kind] = {**manifest, "webhooks": entries}
+        if len(kept) != len(self._picture.policies):
+            manifests = self._with_others(manifests, bundle)
+        self._crowded = find_crowded(manifests.values(), stands)
+        return without(manifests, self._crowded)
 
-    def _with_others(self, manifests: list[Manifest]) -> list[Manifest]:
-        """Leave as they are the entries of policies that are paused or not valid any more."""
-        joined = []
-        for kind in _CONFIGURATIONS:
-            manifest = next((each for each in manifests if each["kind"] == kind), None)
-            live = self._picture.objects.get((kind, "", NAME))
-            base = manifest or live
+    def _with_others(self, manifests: dict[str, Manifest], bundle: bytes) -> dict[str, Manifest]:
+        """Leave as they are the entries of policies that are paused, or that we can't read.
+
+        But for the bundle: with an old one nothing could be created where they are called.
+        """
+        joined = {}
+        trusted = b64encode(bundle).decode()
+        for kind in KINDS:
+            manifest = manifests.get(kind)
+            base = manifest or self._standing.configuration(kind)
             if base is None:
                 continue
             ours = manifest["webhooks"] if manifest else []
             names = {each["name"] for each in ours}
             theirs = [
-                each for each in (live or {}).get("webhooks", ()) if each["name"] not in names
+                {**deepcopy(each), "clientConfig": {**each["clientConfig"], "caBundle": trusted}}
+                for each in self._standing.entries(kind)
+                if each["name"] not in names and self._is_left(validating_path(each))
             ]
+            if not ours and not theirs:
+                continue
             fields = ("apiVersion", "kind")
             metadata = deepcopy(manifest["metadata"]) if manifest else _own_metadata(base)
-            joined.append(
-                {**{name: base[name] for name in fields}, "metadata": metadata}
-                | {"webhooks": [*ours, *deepcopy(theirs)]}
-            )
+            said = {name: base[name] for name in fields}
+            joined[kind] = {**said, "metadata": metadata, "webhooks": [*ours, *theirs]}
         return joined
 
-    def _is_confirmed(self, path: str, kept: list[PolicySeen]) -> bool:
-        want = {
-            policy.name: _generation(policy)
-            for policy in kept
-            if any(entry.path == path for entry in _fail_entries(policy))
+    def _is_left(self, path: str) -> bool:
+        """Tell whether an entry that no policy in our care needs is to stay.
+
+        One that was of a policy that is gone is not: its calls would be refused as unknown.
+        """
+        paused = (path in _paths(each) for each in self._all() if each.is_paused)
+        return any(paused) or (self._has_unread() and path not in self._known_paths)
+
+    def _all(self) -> Iterable[PolicySeen]:
+        return self._picture.policies.values()
+
+    def _has_unread(self) -> bool:
+        return any(each.is_unread for each in self._all())
+
+    def _trusted_bundles(self) -> set[bytes]:
+        """Return the bundles that entries carry, or did a moment ago: some API server may yet."""
+        now = self._context.now()
+        entries = (each for kind in KINDS for each in self._standing.entries(kind))
+        carried = (each["clientConfig"].get("caBundle", "") for each in entries)
+        self._carried |= {b64decode(each): now for each in carried}
+        self._carried = {
+            bundle: at for bundle, at in self._carried.items() if now - at < _SEEN_EVERYWHERE
         }
-        return _covers(self._confirmed.get(path, {}), want)
-
-    async def _prune(self, kept: list[PolicySeen], bundle: bytes, owner: Owner) -> None:
-        wanted = {each["kind"] for each in self._configurations(kept, bundle, owner)}
-        for kind in _CONFIGURATIONS:
-            live = self._picture.objects.get((kind, "", NAME))
-            if live is not None and kind not in wanted:
-                await self._context.writer.prune(live)
-
-    def _standing(self) -> Iterable[Manifest]:
-        for kind in _CONFIGURATIONS:
-            yield from self._picture.objects.get((kind, "", NAME), {}).get("webhooks") or ()
-
-    def _standing_fail_paths(self) -> set[str]:
-        return {
-            path.replace("/mutate/", "/validate/")
-            for path in map(_path, self._standing())
-            if not path.startswith("/audit/")
-        }
-
-    def _standing_bundles(self) -> set[bytes]:
-        return {b64decode(each["clientConfig"].get("caBundle", "")) for each in self._standing()}
+        return set(self._carried)
 
 
 def _fail_entries(policy: PolicySeen) -> list[Entry]:
@@ -193,38 +259,30 @@ def _fail_entries(policy: PolicySeen) -> list[Entry]:
     return [entry for _, entry in policy.compiled.entries if entry.fail]
 
 
+def _paths(policy: PolicySeen) -> set[str]:
+    """Return the paths of all entries that a policy needs."""
+    return {entry.path for _, entry in policy.compiled.entries} if policy.compiled else set()
+
+
 def _generation(policy: PolicySeen) -> int:
-    generation: int = policy.manifest["metadata"].get("generation", 0)
-    return generation
+    """Return the generation in force: the webhook never judges by one that is not valid."""
+    return policy.compiled.generation if policy.compiled else 0
 
 
-def _covers(confirmed: Mapping[str, int], wanted: Mapping[str, int]) -> bool:
-    return all(confirmed.get(name, -1) >= generation for name, generation in wanted.items())
+def _needed(policies: Iterable[PolicySeen]) -> dict[str, dict[str, int]]:
+    """Return, by path of a Fail entry, the generation that is needed of each policy, by uid."""
+    needed: dict[str, dict[str, int]] = {}
+    for policy in policies:
+        for entry in _fail_entries(policy):
+            needed.setdefault(entry.path, {})[policy.uid] = _generation(policy)
+    return needed
 
 
-def _agreed(answers: list[Mapping[str, int] | None]) -> dict[str, int]:
-    """Return the generation of each policy that every replica has reached."""
-    if not answers or None in answers:
-        return {}
-    told = [answer for answer in answers if answer is not None]
-    names = set.intersection(*(set(answer) for answer in told))
-    return {name: min(answer[name] for answer in told) for name in names}
-
-
-def _guarded(policies: Iterable[PolicySeen]) -> set[str]:
-    return {
-        key
-        for policy in policies
-        if policy.policy is not None
-        for key in selector_keys(policy.policy.spec)
-    }
-
-
-def _path(entry: Manifest) -> str:
-    config = entry["clientConfig"]
-    if "service" in config:
-        return str(config["service"].get("path", ""))
-    return str(urlsplit(config.get("url", "")).path)
+def _no_room(path: str) -> str:
+    return (
+        f"there is no room left for the entry {path} in the webhook configuration, which all"
+        " policies share: give this one fewer overrides, or shorter selectors"
+    )
 
 
 def _own_metadata(live: Manifest) -> Manifest:

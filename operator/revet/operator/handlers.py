@@ -3,42 +3,38 @@
 Only `on.event` is used: other handlers write annotations and finalizers on people's objects.
 """
 
-from collections.abc import Callable, Mapping
+import asyncio
+from collections.abc import Mapping
+from itertools import count
 from typing import Any, Final
 
 import kopf
 
 from revet.adapters.kube import Kube
 from revet.adapters.objects import RESOURCES
-from revet.core.model.meta import MANAGED_BY, Manifest
 from revet.operator.context import Context
-from revet.operator.picture import Key
+from revet.operator.intake import MANAGED, OWN_KINDS, WATCHED_KINDS, Intake, see
 
-#: Our own objects that are watched; Secrets are read when they are needed.
-OWN_KINDS: Final = (
-    "NetworkPolicy",
-    "ValidatingWebhookConfiguration",
-    "MutatingWebhookConfiguration",
-    "ValidatingAdmissionPolicy",
-    "ValidatingAdmissionPolicyBinding",
-)
-MANAGED: Final = ",".join(f"{key}={value}" for key, value in MANAGED_BY.items())
-
-_Take = Callable[[Manifest, bool], set[Key]]
+_AGAIN_S: Final = 1.0
+#: For a minute. An outage as long has cost us the Lease; what else lasts, such as a missing right,
+#: must not go unnoticed.
+_TRIES: Final = 60
 
 
-def registry(context: Context) -> kopf.OperatorRegistry:
+def registry(context: Context, intake: Intake) -> kopf.OperatorRegistry:
     """Make the registry of what kopf watches for us."""
-    picture = context.picture
     made = kopf.OperatorRegistry()
-    _watch(made, context, "HardeningPolicy", lambda each, gone: picture.see_policy(each, gone=gone))
-    _watch(made, context, "Namespace", lambda each, gone: picture.see_namespace(each, gone=gone))
-    for kind in OWN_KINDS:
-        _watch(made, context, kind, _take_object(context, kind))
+    for kind in WATCHED_KINDS:
+        _watch(made, context, intake, kind)
+    logins = count()
 
     @kopf.on.login(registry=made)
-    def login(**_: object) -> kopf.ConnectionInfo:
-        return _connection(context.kube)
+    async def login(**_: object) -> kopf.ConnectionInfo:
+        number = next(logins)
+        if number > 0:
+            # An API server that has just started does not know us yet, and soon will.
+            await asyncio.sleep(_AGAIN_S)
+        return _connection(context.kube, number)
 
     return made
 
@@ -49,28 +45,30 @@ def settings() -> kopf.OperatorSettings:
     made.posting.enabled = False
     made.peering.standalone = True
     made.scanning.disabled = True
+    # Its own delays grow to 21 s: too long a time to see nothing after the server is back.
+    made.networking.error_backoffs = (_AGAIN_S,) * _TRIES
     for kind in OWN_KINDS:
         group = RESOURCES[kind].api_version.partition("/")[0]
         made.watching.label_selectors[group, RESOURCES[kind].plural] = MANAGED
     return made
 
 
-def _take_object(context: Context, kind: str) -> _Take:
-    # A watched object of a built-in kind may not say what it is.
-    said = {"apiVersion": RESOURCES[kind].api_version, "kind": kind}
-    return lambda each, gone: context.picture.see_object({**said, **each}, gone=gone)
-
-
-def _watch(made: kopf.OperatorRegistry, context: Context, kind: str, take: _Take) -> None:
+def _watch(made: kopf.OperatorRegistry, context: Context, intake: Intake, kind: str) -> None:
     resource = RESOURCES[kind]
     group, _, version = resource.api_version.rpartition("/")
 
     @kopf.on.event(group, version, resource.plural, registry=made, id=f"see-{resource.plural}")
-    async def see(event: Mapping[str, Any], **_: object) -> None:
-        context.queue.add_all(take(dict(event["object"]), event["type"] == "DELETED"))
+    async def take(event: Mapping[str, Any], **_: object) -> None:
+        if event["type"] is None:
+            # From a list: the watch is new, or has lost track, and what was deleted is not told.
+            intake.want()
+        # A watched object of a built-in kind may not say what it is.
+        manifest = {"apiVersion": resource.api_version, "kind": kind, **event["object"]}
+        gone = event["type"] == "DELETED"
+        context.queue.add_all(see(context.picture, kind, manifest, gone=gone))
 
 
-def _connection(kube: Kube) -> kopf.ConnectionInfo:
+def _connection(kube: Kube, number: int) -> kopf.ConnectionInfo:
     configuration = kube.client.configuration
     if configuration.refresh_api_key_hook is not None:
         configuration.refresh_api_key_hook(configuration)
@@ -82,4 +80,6 @@ def _connection(kube: Kube) -> kopf.ConnectionInfo:
         token=token or None,
         certificate_path=configuration.cert_file,
         private_key_path=configuration.key_file,
+        # kopf takes nothing a second time that was refused once, and would end.
+        priority=number,
     )

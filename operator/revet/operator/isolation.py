@@ -1,10 +1,11 @@
 """Keeps the NetworkPolicies of one policy, in every namespace that it selects."""
 
+import asyncio
 from collections.abc import Sequence
 
 from revet.adapters.kube import KubeError
 from revet.core.model.meta import BREAK_GLASS_LABEL, Manifest
-from revet.core.plan import plan
+from revet.core.plan import find_stale
 from revet.core.render.networkpolicy import network_policies
 from revet.operator.context import Context
 from revet.operator.picture import Key, NamespaceSeen, PolicySeen
@@ -19,35 +20,43 @@ class Isolation:
     def __init__(self, context: Context) -> None:
         self._context = context
 
-    async def keep(self, seen: PolicySeen, selected: Sequence[NamespaceSeen]) -> list[str]:
-        """See that they stand where the policy asks for them; return where they do.
+    async def keep(
+        self, seen: PolicySeen, selected: Sequence[NamespaceSeen]
+    ) -> tuple[list[str], list[str]]:
+        """See that they stand where the policy asks for them; return where they do, and problems.
 
-        System namespaces get none, and while break-glass is open nothing is put back.
-
-        Raises:
-            KubeError: one could not be written; the others were tried all the same.
-
+        What can't be written, or deleted, keeps nothing else from being so.
         """
         if seen.policy is None:
-            return []
-        system = self._context.settings.system_namespaces
-        places = [
-            each
+            return [], []
+        spared = self.spared(selected)
+        desired = {
+            each.name: network_policies(seen.policy, each.name)
             for each in selected
-            if each.name not in system
-            and not each.is_terminating
-            and BREAK_GLASS_LABEL not in each.labels
-        ]
-        desired = {each.name: network_policies(seen.policy, each.name) for each in places}
+            if each.name not in spared
+        }
         standing, problems = await self._write(seen, desired)
         wanted = [manifest for manifests in desired.values() for manifest in manifests]
-        open_ = {each.name for each in selected if BREAK_GLASS_LABEL in each.labels}
-        for live in plan(wanted, self._context.picture.owned(_KIND, seen.uid), seen.uid).prune:
-            if live["metadata"]["namespace"] not in open_:
+        left = {each.name for each in selected if BREAK_GLASS_LABEL in each.labels}
+        owned = self._context.picture.owned(_KIND, seen.uid)
+        for live in find_stale(wanted, owned, seen.uid):
+            if live["metadata"]["namespace"] in left:
+                continue
+            try:
                 await self._context.writer.prune(live)
-        if problems:
-            raise KubeError("; ".join(problems))
-        return standing
+            except KubeError as error:
+                problems.append(str(error))
+        return standing, problems
+
+    def spared(self, selected: Sequence[NamespaceSeen]) -> dict[str, str]:
+        """Return the namespaces in which nothing is written, each with the reason."""
+        reasons = {each.name: self._reason(each) for each in selected}
+        return {name: reason for name, reason in reasons.items() if reason}
+
+    def _reason(self, namespace: NamespaceSeen) -> str:
+        if namespace.name in self._context.settings.system_namespaces:
+            return "a system namespace"
+        return namespace.hands_off
 
     async def _write(
         self, seen: PolicySeen, desired: dict[str, list[Manifest]]
@@ -55,6 +64,8 @@ class Isolation:
         standing: list[str] = []
         problems: list[str] = []
         for namespace, manifests in desired.items():
+            # Where all stands, nothing below waits.
+            await asyncio.sleep(0)
             try:
                 # What is allowed comes before the default deny: no request is cut in between.
                 for manifest in reversed(manifests):

@@ -17,33 +17,33 @@ import kopf
 import typer
 import uvloop
 from aiohttp import web
-from kubernetes.aio.leaderelection import electionconfig, leaderelection
-from kubernetes.aio.leaderelection.resourcelock.leaselock import LeaseLock
 
 from revet.adapters.address import Address, SettingsError
 from revet.adapters.clock import Timestamps
 from revet.adapters.health import health_app
 from revet.adapters.kube import Kube, KubeError, connect
+from revet.adapters.lease import Lease
 from revet.adapters.log import LibraryHandler, Log
 from revet.adapters.objects import Objects
 from revet.core.render.webhook import SYSTEM_NAMESPACES
 from revet.operator import flags, handlers
 from revet.operator.audit import Audit
 from revet.operator.context import Context
+from revet.operator.election import elect
+from revet.operator.intake import Intake
 from revet.operator.metrics import Metrics
 from revet.operator.picture import CLUSTER, Key, Picture
 from revet.operator.queue import Queue
 from revet.operator.reconcile import Reconciler, keep_fresh
-from revet.operator.settings import Settings
+from revet.operator.settings import Settings, parse_url
 from revet.operator.writer import Writer
 
 _BAD_INPUT: Final = 2
 _FRESH_START: Final = 3
 _ASKED: Final = "asked to"
-_LEASE_S: Final = 15
-_RENEW_S: Final = 10
-_RETRY_S: Final = 2
+_AGAIN_S: Final = 2.0
 _FRESH_EVERY_S: Final = 30.0
+_STALLED_S: Final = 600.0  # no request takes longer than half a minute
 _LOG_EVERY_S: Final = 0.005  # so that one write carries many lines
 
 
@@ -54,40 +54,54 @@ def _context(settings: Settings, kube: Kube, metrics: Metrics, log: Log) -> Cont
     queue = Queue(clock)
     writer = Writer(objects, picture, settings.tolerated_keys, clock, queue.add)
     return Context(
-        settings, kube, objects, picture, queue, writer, metrics, log, lambda: datetime.now(UTC)
+        settings,
+        kube,
+        objects,
+        picture,
+        queue,
+        Queue(clock),
+        writer,
+        metrics,
+        log,
+        now=lambda: datetime.now(UTC),
     )
 
 
-async def _lead(context: Context) -> None:
-    """Do the work of the leader, until cancelled."""
+async def _lead(context: Context, asked: Callable[[], None]) -> None:
+    """Do the work of the leader, until cancelled; `asked` is called when we are asked to end."""
     context.metrics.leads.set(1)
     context.log.write("leading", identity=context.settings.identity)
-    await _take_in(context)
+    intake = Intake(context)
+    await _take_in(context, intake)
     audit = Audit(context)
     reconciler = Reconciler(context, audit)
     async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(intake.run())
         tasks.create_task(reconciler.run())
+        tasks.create_task(reconciler.entries.confirmations.run())
         tasks.create_task(audit.run())
         tasks.create_task(keep_fresh(reconciler, context, _FRESH_EVERY_S))
-        tasks.create_task(
-            kopf.operator(
-                clusterwide=True,
-                registry=handlers.registry(context),
-                settings=handlers.settings(),
-            )
-        )
+        tasks.create_task(_watch(context, intake, asked))
 
 
-async def _take_in(context: Context) -> None:
+async def _watch(context: Context, intake: Intake, asked: Callable[[], None]) -> None:
+    """Have kopf watch. It takes SIGTERM and SIGINT to itself, and then just returns."""
+    registry = handlers.registry(context, intake)
+    await kopf.operator(clusterwide=True, registry=registry, settings=handlers.settings())
+    asked()
+
+
+async def _take_in(context: Context, intake: Intake) -> None:
     """See everything once before anything is written: what is not seen would seem to be missing."""
-    picture, objects = context.picture, context.objects
-    for manifest in await objects.list("Namespace"):
-        picture.see_namespace(manifest, gone=False)
-    for manifest in await objects.list("HardeningPolicy"):
-        picture.see_policy(manifest, gone=False)
-    for kind in handlers.OWN_KINDS:
-        for manifest in await objects.list(kind, selector=handlers.MANAGED):
-            picture.see_object(manifest, gone=False)
+    while True:
+        try:
+            await intake.take()
+        except KubeError as error:
+            context.log.complain(f"not everything could be listed: {error}")
+            await asyncio.sleep(_AGAIN_S)
+        else:
+            break
+    picture = context.picture
     context.queue.add_all((CLUSTER, *(Key("policy", name) for name in picture.policies)))
     context.queue.add_all(Key("namespace", name) for name in picture.namespaces)
     gc.collect()
@@ -100,19 +114,19 @@ async def _elect(context: Context, end: Callable[[str], None]) -> None:
 
     async def lead() -> None:
         try:
-            await _lead(context)
-        except BaseExceptionGroup as error:
-            context.log.write("failed", trace="".join(format_exception(error)))
+            await _lead(context, lambda: end(_ASKED))
+        except Exception as error:  # noqa: BLE001 -- a leader that does nothing must not stay
+            context.log.write("failed", about="leader", trace="".join(format_exception(error)))
             end("a part of it failed")
 
-    async def lost() -> None:
-        end("the lease was lost")
+    lease = Lease(settings.lease, settings.namespace, settings.identity, context.kube.client)
+    await elect(lease, lead, lambda: end("the lease was lost"))
 
-    lock = LeaseLock(settings.lease, settings.namespace, settings.identity, context.kube.client)
-    election = electionconfig.Config(
-        lock, _LEASE_S, _RENEW_S, _RETRY_S, onstarted_leading=lead, onstopped_leading=lost
-    )
-    await leaderelection.LeaderElection(election).run()
+
+def _ill(queue: Queue) -> str | None:
+    if queue.stalled_s < _STALLED_S:
+        return None
+    return f"nothing was reconciled for {queue.stalled_s:.0f} s, though something is due"
 
 
 async def run(settings: Settings) -> None:
@@ -136,13 +150,16 @@ async def run(settings: Settings) -> None:
         loop.add_signal_handler(number, end, _ASKED)
     async with AsyncExitStack() as stack:
         kube = await stack.enter_async_context(connect(settings.kubeconfig))
-        runner = web.AppRunner(health_app(metrics.expose, lambda: None), access_log=None)
+        context = _context(settings, kube, metrics, log)
+        metrics.queue_late.set_function(lambda: context.queue.late_s)
+        health = health_app(metrics.expose, lambda: None, partial(_ill, context.queue))
+        runner = web.AppRunner(health, access_log=None)
         await runner.setup()
         stack.push_async_callback(runner.cleanup)
         address = settings.health
         await web.TCPSite(runner, address.host or None, address.port).start()
         log.write("listening", server="health", host=address.host, port=address.port)
-        task = asyncio.create_task(_elect(_context(settings, kube, metrics, log), end))
+        task = asyncio.create_task(_elect(context, end))
         # An election that fails by itself must not leave a process that does nothing.
         task.add_done_callback(lambda _: end("the election ended"))
         reason = await ended
@@ -174,7 +191,7 @@ def serve(
             namespace=namespace,
             kubeconfig=kubeconfig,
             service=service,
-            webhook_url=webhook_url,
+            webhook_url=webhook_url and parse_url(webhook_url, "--webhook-url"),
             owner=owner,
             system_namespaces=frozenset((*SYSTEM_NAMESPACES, namespace, *(system_namespace or ()))),
             tolerated_keys=frozenset(tolerated_key or ()),

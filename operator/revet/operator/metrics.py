@@ -1,6 +1,7 @@
 """The operator's metrics, by name; in a registry of their own, passed in where they are counted."""
 
 from datetime import datetime
+from math import nan
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.exposition import generate_latest
@@ -12,21 +13,17 @@ class Metrics:
     def __init__(self) -> None:
         """Make the metrics."""
         self.registry = CollectorRegistry()
-        self.fail_entries = Gauge(
-            "revet_fail_entries",
-            "Fail entries that stand in the webhook configurations.",
-            registry=self.registry,
+        self.fail_entries = self._gauge(
+            "revet_fail_entries", "Fail entries that stand in the webhook configurations."
         )
-        self.ready_replicas = Gauge(
+        self.ready_replicas = self._gauge(
             "revet_ready_replicas",
-            "Replicas of the webhook that were ready when last counted.",
-            registry=self.registry,
+            "Replicas of the webhook that were ready when last counted; NaN where that is unknown.",
         )
-        self.policies = Gauge(
-            "revet_policies",
-            "Policies, by whether their spec is valid.",
-            ("accepted",),
-            registry=self.registry,
+        # Nobody has counted: 0 would say that there is none.
+        self.ready_replicas.set(nan)
+        self.policies = self._gauge(
+            "revet_policies", "Policies, by whether their spec is valid.", "accepted"
         )
         self.reconciles = Counter(
             "revet_reconciles",
@@ -40,14 +37,15 @@ class Metrics:
             ("about",),
             registry=self.registry,
         )
-        self.leads = Gauge(
-            "revet_leader", "Whether this replica leads: 1 or 0.", registry=self.registry
+        self.queue_late = self._gauge(
+            "revet_queue_late_seconds",
+            "For how long the reconciliation that is due first has been so.",
         )
-        self._expiry = Gauge(
+        self.leads = self._gauge("revet_leader", "Whether this replica leads: 1 or 0.")
+        self._expiry = self._gauge(
             "revet_certificate_expiry_timestamp_seconds",
             "End of a certificate of the webhook (ca, serving), in seconds since the epoch.",
-            ("certificate",),
-            registry=self.registry,
+            "certificate",
         )
 
     def note_expiry(self, certificate: str, end: datetime) -> None:
@@ -57,3 +55,6 @@ class Metrics:
     def expose(self) -> bytes:
         """Return all of it in Prometheus' text format."""
         return generate_latest(self.registry)
+
+    def _gauge(self, name: str, meaning: str, *labels: str) -> Gauge:
+        return Gauge(name, meaning, labels, registry=self.registry)

@@ -1,24 +1,35 @@
 """Asks every replica of the webhook by which policies it judges, before an entry depends on it."""
 
 import asyncio
-import json
 import ssl
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 from uuid import uuid4
 
 import aiohttp
+import msgspec
 
 from revet.adapters.objects import Objects
 from revet.core.model.meta import Manifest
 
 _TIMEOUT_S: Final = 3.0
+_AT_ONCE: Final = 32  # questions under way; more of them would only wait for each other
 _REVIEW: Final = {
     "apiVersion": "admission.k8s.io/v1",
     "kind": "AdmissionReview",
 }
+#: A path that no entry has: what is asked there is only whether somebody answers.
+_NO_ENTRY: Final = "/audit/none"
 _KIND: Final = {"group": "revet.dev", "version": "v1alpha1", "kind": "HardeningPolicy"}
+
+
+class _Response(msgspec.Struct, rename="camel"):
+    audit_annotations: dict[str, str]
+
+
+class _Review(msgspec.Struct):
+    response: _Response
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,33 +64,66 @@ class Prober:
         name = f"{self._service}.{self._namespace}.svc"
         return [Replica(url, name) for each in slices for url in _ready(each)]
 
-    async def generations(
-        self, replica: Replica, path: str, bundle: bytes
-    ) -> Mapping[str, int] | None:
-        """Return the generation of each policy that the entry at `path` serves there.
+    async def count(self, bundle: bytes) -> int:
+        """Count the replicas that are ready; at a URL, where nobody says so, those that answer.
 
-        None where the replica gives no good answer.
+        Raises:
+            KubeError: the API server does not tell.
+
+        """
+        replicas = await self.replicas()
+        if self._url is None:
+            return len(replicas)
+        answers = await self.ask(replicas, [_NO_ENTRY], bundle)
+        return sum(answer is not None for answer in answers.values())
+
+    async def ask(
+        self, replicas: Sequence[Replica], paths: Sequence[str], bundle: bytes
+    ) -> Mapping[tuple[Replica, str], Mapping[str, int] | None]:
+        """Return the generation of each policy that the entry at each path serves, by replica.
+
+        None where a replica gives no good answer. All are asked at the same time.
         """
         context = ssl.create_default_context(cadata=bundle.decode())
-        request = {"uid": str(uuid4()), "kind": _KIND, "operation": "CONNECT"}
-        try:
-            async with (
-                aiohttp.ClientSession() as session,
-                asyncio.timeout(_TIMEOUT_S),
-                session.post(
-                    replica.url + path,
-                    json=_REVIEW | {"request": request},
-                    ssl=context,
-                    server_hostname=replica.server_name,
-                ) as response,
-            ):
-                answer: dict[str, Any] = await response.json()
-                generations: dict[str, int] = json.loads(
-                    answer["response"]["auditAnnotations"]["generations"]
-                )
-        except (aiohttp.ClientError, TimeoutError, OSError, ValueError, KeyError, TypeError):
-            return None
-        return generations
+        turns = asyncio.Semaphore(_AT_ONCE)
+        questions = [(replica, path) for replica in replicas for path in paths]
+        async with aiohttp.ClientSession() as session:
+            asked = (_generations(session, *each, context, turns) for each in questions)
+            answers = await asyncio.gather(*asked)
+        return dict(zip(questions, answers, strict=True))
+
+
+async def _generations(
+    session: aiohttp.ClientSession,
+    replica: Replica,
+    path: str,
+    context: ssl.SSLContext,
+    turns: asyncio.Semaphore,
+) -> Mapping[str, int] | None:
+    request = {"uid": str(uuid4()), "kind": _KIND, "operation": "CONNECT"}
+    try:
+        async with (
+            turns,
+            asyncio.timeout(_TIMEOUT_S),
+            session.post(
+                replica.url + path,
+                json=_REVIEW | {"request": request},
+                ssl=context,
+                server_hostname=replica.server_name,
+            ) as response,
+        ):
+            return _read(await response.read())
+    except (aiohttp.ClientError, TimeoutError, OSError):
+        return None
+
+
+def _read(answer: bytes) -> Mapping[str, int] | None:
+    """Read the generations that an answer tells; None where it tells none."""
+    try:
+        told = msgspec.json.decode(answer, type=_Review).response.audit_annotations
+        return msgspec.json.decode(told.get("generations", ""), type=dict[str, int])
+    except msgspec.MsgspecError:
+        return None
 
 
 def _ready(endpoint_slice: Manifest) -> list[str]:

@@ -4,21 +4,28 @@ import asyncio
 import json
 import time
 from collections.abc import Mapping
+from itertools import count
+from traceback import format_exception
 from typing import Any, Final
 
 from pydantic import ValidationError
 
 from revet.adapters.kube import KubeError
+from revet.core.model.mode import Mode
 from revet.core.model.policy import GROUP, KIND, VERSION
 from revet.core.model.policy_status import HardeningPolicyStatus
-from revet.core.status import Facts, policy_status
+from revet.core.status import Facts, listed, policy_status
 from revet.operator.audit import Audit
 from revet.operator.baselines import Baselines
 from revet.operator.context import Context
 from revet.operator.entries import Entries
 from revet.operator.isolation import Isolation
 from revet.operator.picture import CLUSTER, Key, NamespaceSeen, PolicySeen
+from revet.operator.queue import Queue
 
+_WORKERS: Final = 4
+_ROUNDS_TO_RESYNC: Final = 20
+_UNTOLD_S: Final = 5.0  # a status waits no longer for the work, however much there is
 _BACKOFF_S: Final = (1.0, 2.0, 5.0, 15.0, 30.0)
 
 
@@ -35,60 +42,124 @@ class Reconciler:
         self._failures: dict[Key, int] = {}
         self._problems: dict[Key, str] = {}
         self._isolated: dict[str, list[str]] = {}
+        self._scopes: dict[str, object] = {}
 
     async def run(self) -> None:
-        """Work on the queue until cancelled."""
+        """Work on the queue until cancelled: several at a time, so that a slow one holds up few."""
+        async with asyncio.TaskGroup() as tasks:
+            for _ in range(_WORKERS):
+                tasks.create_task(self._work(self._context.queue))
+            tasks.create_task(self._work(self._context.statuses))
+
+    async def _work(self, queue: Queue) -> None:
         while True:
-            await self.reconcile(await self._context.queue.get())
+            key = await queue.get()
+            if key.about == "status":
+                # Half-way through, a status would tell what is not true a moment later.
+                await self._context.queue.rest(_UNTOLD_S)
+                await self.entries.confirmations.wait_for_first_answers(_UNTOLD_S)
+            try:
+                await self.reconcile(key)
+            finally:
+                queue.done(key)
+            # Where all stands, nothing above waits: the Lease and the watches must have their turn.
+            await asyncio.sleep(0)
 
     async def reconcile(self, key: Key) -> None:
         """Look at one key; what fails is tried again, later each time."""
         started = time.perf_counter()
-        try:
-            await self._make(key)
-        except KubeError as error:
-            self._note_failure(key, str(error))
+        problem = await self._attempt(key)
+        if problem:
+            self._note_failure(key, problem)
         else:
             self._failures.pop(key, None)
             self._problems.pop(key, None)
         metrics = self._context.metrics
-        result = "failed" if key in self._problems else "ok"
-        metrics.reconciles.labels(key.about, result).inc()
+        metrics.reconciles.labels(key.about, "failed" if problem else "ok").inc()
         metrics.reconcile_duration.labels(key.about).observe(time.perf_counter() - started)
         policies = self._context.picture.policies.values()
-        valid = sum(seen.policy is not None for seen in policies)
+        valid = sum(not seen.problem for seen in policies)
         metrics.policies.labels("true").set(valid)
         metrics.policies.labels("false").set(len(policies) - valid)
         for name in self._concerned(key):
-            await self._write_status(name)
+            self._context.statuses.add(Key("status", name))
+
+    async def _attempt(self, key: Key) -> str:
+        """Make true what a key is about; return what went wrong, empty where nothing did."""
+        try:
+            await self._make(key)
+        except KubeError as error:
+            return str(error)
+        except Exception as error:  # noqa: BLE001 -- one odd object must not stop all the others
+            self._context.log.write(
+                "failed", about=key.about, name=key.name, trace="".join(format_exception(error))
+            )
+            return f"an error of Revet's own, with its trace in the operator's log: {error!r}"
+        return ""
 
     async def _make(self, key: Key) -> None:
         match key.about:
             case "cluster":
                 await self.entries.keep()
             case "policy":
-                self._audit.want()
+                self._note_scope(key.name)
                 await self._make_policy(key.name)
             case "namespace":
+                namespace = self._context.picture.namespaces.get(key.name)
+                if namespace is None or namespace.is_terminating:
+                    self._context.writer.forget(key.name)
                 await self._baselines.keep(key.name)
+            case "status":
+                await self._write_status(key.name)
 
     async def _make_policy(self, name: str) -> None:
         seen = self._context.picture.policies.get(name)
         if seen is None:
             # What it owned goes with it, by the garbage collector.
             self._isolated.pop(name, None)
+            self._context.writer.forget_policy(name)
         elif seen.is_kept:
-            self._isolated[name] = await self._isolation.keep(seen, self._selected(seen))
+            # What stands is told also where not all of it could be written.
+            standing, problems = await self._isolation.keep(seen, self._selected(seen))
+            self._isolated[name] = standing
+            if problems:
+                raise KubeError(listed(problems))
+
+    def _note_scope(self, name: str) -> None:
+        """Have an audit made where a policy, or what it selects, is not what it was."""
+        seen = self._context.picture.policies.get(name)
+        scope = None
+        if seen is not None:
+            # By its ceilings there a policy judges, whatever else the labels say.
+            ceilings = {each.name: self._ceiling(seen, each) for each in self._selected(seen)}
+            scope = (seen.uid, seen.manifest["metadata"].get("generation"), ceilings)
+        if scope != self._scopes.get(name):
+            self._audit.want(first=scope is not None and name not in self._scopes)
+        if scope is None:
+            self._scopes.pop(name, None)
+        else:
+            self._scopes[name] = scope
 
     def _selected(self, seen: PolicySeen) -> list[NamespaceSeen]:
-        if seen.compiled is None:
+        namespaces = self._context.picture.namespaces.values()
+        return [each for each in namespaces if self._ceiling(seen, each) is not None]
+
+    def _selecting(self, name: str) -> list[str]:
+        """Return the policies that select a namespace."""
+        namespace = self._context.picture.namespaces.get(name)
+        if namespace is None:
             return []
-        system = self._context.settings.system_namespaces
         return [
-            each
-            for each in self._context.picture.namespaces.values()
-            if seen.compiled.ceiling(each.name, each.labels, system) is not None
+            policy
+            for policy, seen in self._context.picture.policies.items()
+            if self._ceiling(seen, namespace) is not None
         ]
+
+    def _ceiling(self, seen: PolicySeen, namespace: NamespaceSeen) -> Mode | None:
+        if seen.compiled is None:
+            return None
+        system = self._context.settings.system_namespaces
+        return seen.compiled.ceiling(namespace.name, namespace.labels, system)
 
     def _concerned(self, key: Key) -> list[str]:
         """Return the policies whose status tells of a key."""
@@ -99,11 +170,9 @@ class Reconciler:
             case "policy":
                 return [key.name] if key.name in policies else []
             case "namespace":
-                return [
-                    name
-                    for name, seen in policies.items()
-                    if any(each.name == key.name for each in self._selected(seen))
-                ]
+                return self._selecting(key.name)
+            case "status":
+                return []
 
     def _note_failure(self, key: Key, problem: str) -> None:
         failures = self._failures.get(key, 0)
@@ -111,13 +180,17 @@ class Reconciler:
         self._problems[key] = problem
         wait_s = _BACKOFF_S[min(failures, len(_BACKOFF_S) - 1)]
         self._context.log.complain(f"{key.about} {key.name}: {problem}; again in {wait_s:.0f} s")
-        self._context.queue.add(key, wait_s)
+        queue = self._context.statuses if key.about == "status" else self._context.queue
+        queue.add(key, wait_s)
 
     async def _write_status(self, name: str) -> None:
-        seen = self._context.picture.policies[name]
+        seen = self._context.picture.policies.get(name)
+        if seen is None:
+            return
         old = _read_status(seen.manifest.get("status"))
         generation: int = seen.manifest["metadata"].get("generation", 0)
-        new = policy_status(seen.policy, generation, self._facts(seen), old, self._context.now())
+        valid = None if seen.problem else seen.policy
+        new = policy_status(valid, generation, self._facts(seen), old, self._context.now())
         if new == old:
             return
         manifest = {
@@ -126,16 +199,13 @@ class Reconciler:
             "metadata": {"name": name, "uid": seen.uid},
             "status": new.model_dump(mode="json", by_alias=True, exclude_none=True),
         }
-        try:
-            applied = await self._context.objects.apply(manifest, "/status")
-        except KubeError as error:
-            self._context.log.complain(f"the status of {name} could not be written: {error}")
-            self._context.queue.add(Key("policy", name), _BACKOFF_S[1])
-            return
-        self._context.picture.see_policy(applied, gone=False)
+        applied = await self._context.objects.apply(manifest, "/status")
+        # It may tell of an edit of the spec before its event does.
+        self._context.queue.add_all(self._context.picture.see_policy(applied, gone=False))
 
     def _facts(self, seen: PolicySeen) -> Facts:
-        selected = [each.name for each in self._selected(seen)]
+        namespaces = self._selected(seen)
+        selected = [each.name for each in namespaces]
         drifts = [
             *self._context.writer.drifts(Key("policy", seen.name)),
             *self._context.writer.drifts(CLUSTER),
@@ -153,10 +223,12 @@ class Reconciler:
             selected=selected,
             needs_fail_entries=bool(self.entries.fail_paths(seen)),
             waiting=self.entries.waiting(seen),
-            errors=self._errors(seen.name, selected),
+            errors=[*self._errors(seen.name, selected), *self.entries.left_out(seen)],
             isolated=self._isolated.get(seen.name, ()),
+            not_isolated=self._isolation.spared(namespaces),
             baseline=baseline.reasons,
             labelled=baseline.labelled,
+            not_labelled=baseline.spared,
             conflicts=baseline.conflicts,
             drifts=[drift.text for drift in drifts],
             contested=any(drift.contested for drift in drifts),
@@ -182,18 +254,20 @@ def _read_status(status: Mapping[str, Any] | None) -> HardeningPolicyStatus | No
 async def keep_fresh(reconciler: Reconciler, context: Context, every_s: float) -> None:
     """Count the webhook's replicas, and look at everything again now and then, until cancelled.
 
-    Events can get lost, and certificates grow old without one.
+    Events can get lost, and certificates grow old without one. Of the Secrets there are none: to
+    watch them would take the right to list them all.
     """
-    rounds_to_resync = 20
-    rounds = 0
-    while True:
+    picture = context.picture
+    for rounds in count(1):
         try:
             await reconciler.entries.count_replicas()
         except KubeError as error:
             context.log.complain(str(error))
-        rounds += 1
-        if rounds % rounds_to_resync == 0:
-            picture = context.picture
-            context.queue.add_all((CLUSTER, *(Key("policy", name) for name in picture.policies)))
+        except Exception as error:  # noqa: BLE001 -- one odd object must not end the leader
+            trace = "".join(format_exception(error))
+            context.log.write("failed", about="replicas", trace=trace)
+        context.queue.add(CLUSTER)
+        if rounds % _ROUNDS_TO_RESYNC == 0:
+            context.queue.add_all(Key("policy", name) for name in picture.policies)
             context.queue.add_all(Key("namespace", name) for name in picture.namespaces)
         await asyncio.sleep(every_s)

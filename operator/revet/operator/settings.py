@@ -1,8 +1,9 @@
 """The operator's settings: its command line, read once and passed in."""
 
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
-from revet.adapters.address import Address
+from revet.adapters.address import Address, SettingsError
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,3 +36,20 @@ class Settings:
     audit_interval_s: float
     lease: str
     identity: str
+
+
+def parse_url(text: str, flag: str) -> str:
+    """Check the URL of a webhook outside of the cluster, and return it.
+
+    Raises:
+        SettingsError: no URL that a webhook entry may have.
+
+    """
+    try:
+        parts = urlsplit(text)
+        is_good = bool(parts.scheme == "https" and parts.hostname and parts.port != 0)
+    except ValueError:
+        is_good = False
+    if not is_good or parts.path.strip("/") or parts.query or parts.fragment or parts.username:
+        raise SettingsError(f"{flag} {text!r} must be https://HOST or https://HOST:PORT")
+    return text.rstrip("/")

@@ -4,20 +4,28 @@ An edit that admits more than ours, and a delete, are undone at once however oft
 edits at a growing interval, never abandoned.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Final
 
 from revet.adapters.kube import KubeError
 from revet.adapters.objects import Objects
 from revet.core.contest import Contest, last_manager
 from revet.core.model.meta import Manifest
+from revet.core.model.policy import KIND
 from revet.core.plan import differs, find_extras, identify
 from revet.core.widening import widens
 from revet.operator.picture import Key, Picture
 
 _REMEMBERED_S: Final = 600.0
-_TERMINATING: Final = "is being terminated"
+#: What an answer of this status says where a namespace is gone, or going, or another one by now.
+_GONE_WORDS: Final[Mapping[int, str]] = {
+    HTTPStatus.NOT_FOUND: "",
+    HTTPStatus.FORBIDDEN: "is being terminated",
+    HTTPStatus.CONFLICT: "uid mismatch",
+    HTTPStatus.UNPROCESSABLE_ENTITY: "metadata.uid: Invalid value",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +101,23 @@ class Writer:
 
         """
         await self._objects.delete(live)
-        self._picture.see_object(live, gone=True)
-        self._written.pop(identify(live), None)
+        self._picture.forget_object(live)
+        for book in (self._written, self._contests):
+            book.pop(identify(live), None)
+
+    def forget(self, namespace: str) -> None:
+        """Forget what was written in a namespace that goes: what is gone with it was not edited."""
+        for book in (self._written, self._contests):
+            for place in [each for each in book if _is_of(each, namespace)]:
+                del book[place]
+        self._drifts.pop(Key("namespace", namespace), None)
+
+    def forget_policy(self, name: str) -> None:
+        """Forget what was written for a policy that is gone: it goes, and nobody has edited it."""
+        for place in [each for each, made in self._written.items() if _is_for(made, name)]:
+            self._written.pop(place)
+            self._contests.pop(place, None)
+        self._drifts.pop(Key("policy", name), None)
 
     def drifts(self, key: Key) -> list[Drift]:
         """Return the edits of the last ten minutes; asks to be asked again when they are over."""
@@ -104,8 +127,10 @@ class Writer:
             for place, drift in self._drifts.get(key, {}).items()
             if now - drift.at_s < _REMEMBERED_S
         }
-        self._drifts[key] = kept
-        if kept:
+        if not kept:
+            self._drifts.pop(key, None)
+        else:
+            self._drifts[key] = kept
             oldest = min(drift.at_s for drift in kept.values())
             self._requeue(key, oldest + _REMEMBERED_S - now)
         return list(kept.values())
@@ -126,6 +151,15 @@ class Writer:
         return wait_s <= 0
 
 
+def _is_of(place: Place, namespace: str) -> bool:
+    return place[1] == namespace or place == ("Namespace", "", namespace)
+
+
+def _is_for(made: Manifest, policy: str) -> bool:
+    owners = made["metadata"].get("ownerReferences") or ()
+    return any(each["kind"] == KIND and each["name"] == policy for each in owners)
+
+
 def _word(desired: Manifest, live: Manifest | None) -> str:
     kind, namespace, name = identify(desired)
     where = f"{kind} {namespace}/{name}" if namespace else f"{kind} {name}"
@@ -135,5 +169,9 @@ def _word(desired: Manifest, live: Manifest | None) -> str:
 
 
 def is_gone(error: KubeError) -> bool:
-    """Return whether a namespace went while we wrote into it: then there is nothing to do."""
-    return error.status == 404 or (error.status == 403 and _TERMINATING in str(error))  # noqa: PLR2004
+    """Return whether a namespace went while we wrote into it: then there is nothing to do.
+
+    Nor where another one has its name by now: that one is seen by itself.
+    """
+    said = _GONE_WORDS.get(error.status)
+    return said is not None and said in str(error)

@@ -61,6 +61,7 @@ class Webhook:
         self._certificate = ServingCertificate(
             settings.tls_cert, settings.tls_key, self._note_reload
         )
+        self._note_flaw()
         self._watchers = [
             Watcher(kube, collection, copy, freshness, log.complain)
             for collection, copy, freshness in (
@@ -151,6 +152,12 @@ class Webhook:
             self._log.complain(problem)
         else:
             self._log.write("certificate-reloaded")
+            self._note_flaw()
+
+    def _note_flaw(self) -> None:
+        flaw = self._certificate.flaw
+        if flaw:
+            self._log.complain(flaw)
 
 
 async def run(settings: Settings) -> None:

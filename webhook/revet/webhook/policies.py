@@ -173,12 +173,13 @@ class Knowledge:
         return known
 
     def generations(self, path: str) -> dict[str, int]:
-        """Return the generation in force of each policy that the entry at `path` is for.
+        """Return the generation in force of each policy that the entry at `path` is for, by uid.
 
-        Without one that would have to refuse everything, for want of what its controls ask for.
+        Not by name: one that was made again begins with a low generation. Without one that would
+        have to refuse everything, for want of what its controls ask for.
         """
         return {
-            policy.name: policy.generation
+            policy.uid: policy.generation
             for policy in self.policies.compiled.values()
             if any(entry.path == path for _, entry in policy.entries)
             and all(self.beside.is_seen(kind) for kind in policy.refusing_needs)

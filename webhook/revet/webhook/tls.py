@@ -13,6 +13,9 @@ from typing import Final
 from revet.adapters.address import SettingsError
 
 _LOOK_EVERY_S: Final = 2.0
+# OpenSSL's X509_V_ERR_CERT_NOT_YET_VALID and X509_V_ERR_CERT_HAS_EXPIRED.
+_UNTIMELY: Final = (9, 10)
+_MOST_FLIGHTS: Final = 10
 
 
 class ServingCertificate:
@@ -37,6 +40,26 @@ class ServingCertificate:
             raise SettingsError(
                 f"--tls-cert {cert} and --tls-key {key} can't be used: {error}"
             ) from error
+
+    @property
+    def flaw(self) -> str | None:
+        """Why no client trusts it at this time; None where the time is right.
+
+        Told by a handshake with ourselves: Python's ssl reads the times of no other certificate.
+        """
+        if self._seen is None:
+            return None
+        client = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        client.check_hostname = False
+        client.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+        try:
+            client.load_verify_locations(cadata=self._seen[0].decode())
+            error = _shake_hands(client, self.context)
+        except (ssl.SSLError, ValueError):
+            return None  # whatever it is, it is not the time
+        if error is None or error.verify_code not in _UNTIMELY:
+            return None
+        return f"{self._cert}: {error.verify_message}; no API server trusts it"
 
     async def follow(self) -> None:
         """Look for a change every two seconds, until cancelled."""
@@ -65,3 +88,20 @@ class ServingCertificate:
             return self._cert.read_bytes(), self._key.read_bytes()
         except OSError:
             return None
+
+
+def _shake_hands(
+    client: ssl.SSLContext, server: ssl.SSLContext
+) -> ssl.SSLCertVerificationError | None:
+    """Let two contexts meet in memory; return what the client says against the certificate."""
+    here, there = ssl.MemoryBIO(), ssl.MemoryBIO()
+    ends = (client.wrap_bio(here, there), server.wrap_bio(there, here, server_side=True))
+    for _ in range(_MOST_FLIGHTS):
+        for end in ends:
+            try:
+                end.do_handshake()
+            except ssl.SSLWantReadError:
+                pass
+            except ssl.SSLCertVerificationError as error:
+                return error
+    return None

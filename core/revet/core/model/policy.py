@@ -18,13 +18,16 @@ from revet.core.model.policy_network import Network
 from revet.core.model.policy_runtime import Runtime
 from revet.core.model.policy_status import HardeningPolicyStatus
 from revet.core.model.problems import describe
-from revet.core.model.schema import Duration, MapList, Model, Name, Text, refuse, rule
-from revet.core.model.selector import LabelSelector
+from revet.core.model.schema import Duration, MapList, Model, Name, Text, problem, refuse, rule
+from revet.core.model.selector import LabelSelector, measure
 from revet.core.model.unsupported import find_given
 
 GROUP = "revet.dev"
 VERSION = "v1alpha1"
 KIND = "HardeningPolicy"
+#: Entries repeat the policy's selector for each override, and one configuration, of at most some
+#: 1.5 MB, has to hold those of all policies.
+MOST_SELECTED_BY = 64 * 1024
 
 
 class Profile(StrEnum):
@@ -115,6 +118,20 @@ class HardeningPolicySpec(Model):
         """Tell whether no override is below the policy's own enforcement."""
         overrides = self.enforcement_overrides
         return all(each.enforcement >= self.enforcement for each in overrides)
+
+    @model_validator(mode="after")
+    def _refuse_long_selectors(self) -> Self:
+        """Refuse what would leave no room for others; CEL can't add up lengths."""
+        overrides = self.enforcement_overrides
+        own = measure(self.namespace_selector) * (1 + len(overrides))
+        length = own + sum(measure(each.namespace_selector) for each in overrides)
+        if length > MOST_SELECTED_BY:
+            text = (
+                f"namespaceSelector, once and for each override, and the overrides' selectors have"
+                f" {length} characters, must have at most {MOST_SELECTED_BY}"
+            )
+            refuse("spec", [problem(text, None, "enforcementOverrides")])
+        return self
 
     @model_validator(mode="after")
     def _refuse_unsupported(self) -> Self:

@@ -106,6 +106,12 @@ def canonical(selector: LabelSelector) -> str:
     return ",".join(sorted({_write(*term) for term in _terms(selector)}))
 
 
+def measure(selector: LabelSelector) -> int:
+    """Return about how many characters a selector takes when it is written."""
+    terms = ((key, *values) for key, _, values in _terms(selector))
+    return sum(len(text) + len('"",') for term in terms for text in term)
+
+
 def join(one: LabelSelector, other: LabelSelector) -> LabelSelector:
     """Make the selector that matches what both match."""
     labels = {**other.match_labels, **one.match_labels}

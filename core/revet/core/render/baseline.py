@@ -104,6 +104,27 @@ def pod_security(
     )
 
 
+def raised(
+    baseline: Baseline,
+    live_labels: Mapping[str, str],
+    before: Before,
+    rewritten: Collection[str] = (),
+) -> Baseline:
+    """Return as much of a baseline as is stricter than what stands; all else stays as it is."""
+    before = {key: before[key] for key in before if key in LABELS}
+    labels: dict[str, str] = {}
+    for mode in MODES:
+        keys = (PREFIX + mode, f"{PREFIX}{mode}-version")
+        ours, live = _read(mode, baseline.labels), _read(mode, live_labels)
+        if ours is not None and (live is None or live.rank < ours.rank):
+            labels |= {key: baseline.labels[key] for key in keys}
+        else:
+            still_ours = before.keys() & live_labels.keys() - set(rewritten)
+            labels |= {key: live_labels[key] for key in keys if key in still_ours}
+    further = {key: live_labels.get(key) for key in labels if key not in before}
+    return Baseline(labels, {**before, **further}, {}, baseline.reasons)
+
+
 def namespace_manifest(name: str, uid: str, baseline: Baseline) -> Manifest:
     """Write our fields of a namespace; with its uid, which keeps a deleted one from coming back."""
     metadata: Manifest = {"name": name, "uid": uid, "labels": dict(baseline.labels)}

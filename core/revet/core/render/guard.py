@@ -1,25 +1,39 @@
-"""The guard of namespaces' labels: a ValidatingAdmissionPolicy, which holds while we are dead.
+"""The guard of namespaces: a ValidatingAdmissionPolicy, which holds while we are dead.
 
 A namespace's update is matched on its new labels, so no webhook could guard what selects it.
 https://kubernetes.io/docs/reference/access-authn-authz/validating-admission-policy/
 """
 
+import re
 from collections.abc import Iterable
 from typing import Any, Final
 
 from revet.core.entry import NAME_LABEL
-from revet.core.model.meta import BREAK_GLASS_LABEL, Manifest, Owner, render_metadata
+from revet.core.model.meta import (
+    BREAK_GLASS_LABEL,
+    POD_SECURITY_ANNOTATION,
+    Manifest,
+    Owner,
+    render_metadata,
+)
 from revet.core.model.policy import GROUP, HardeningPolicySpec
 from revet.core.model.selector import LabelSelector
 
 NAME: Final = "revet-namespace-labels"
 #: Who may do this to a HardeningPolicy may also change which namespaces it selects.
 VERB: Final = "relabel"
+#: Who may do this to it may also write which Pod Security labels a namespace gets back at the end:
+#: the operator. It trusts that annotation, and would lower a label for whoever wrote it.
+RESTORE: Final = "restore"
 
 _API_VERSION: Final = "admissionregistration.k8s.io/v1"
+_CHANGED: Final = "changed"
+_QUOTED: Final = re.compile(r"'([^']*)'")
 _NEW: Final = "object.metadata.?labels"
 _OLD: Final = "oldObject.metadata.?labels"
-_MAY_RELABEL: Final = f"authorizer.group('{GROUP}').resource('hardeningpolicies').check('{VERB}')"
+_POLICIES: Final = f"authorizer.group('{GROUP}').resource('hardeningpolicies')"
+_MAY_RELABEL: Final = f"{_POLICIES}.check('{VERB}')"
+_MAY_RESTORE: Final = f"{_POLICIES}.check('{RESTORE}')"
 
 
 def selector_keys(spec: HardeningPolicySpec) -> frozenset[str]:
@@ -30,8 +44,20 @@ def selector_keys(spec: HardeningPolicySpec) -> frozenset[str]:
 
 
 def guards(keys: Iterable[str], owner: Owner | None = None) -> list[Manifest]:
-    """Return the guard of these label keys, and of the label for break-glass, with its binding."""
+    """Return the guard of these keys, of break-glass and of our annotation, with its binding.
+
+    It holds on all namespaces, whether a policy selects them or not.
+    """
     return [_policy(sorted(set(keys) - {BREAK_GLASS_LABEL}), owner), _binding(owner)]
+
+
+def guarded_keys(live: Manifest) -> frozenset[str]:
+    """Read the label keys that a guard, written by guards(), guards."""
+    variables: list[Manifest] = live["spec"].get("variables") or []
+    listed = (each["expression"] for each in variables if each["name"] == _CHANGED)
+    return frozenset(
+        key for text in listed for key in _QUOTED.findall(text.partition("].filter(")[0])
+    )
 
 
 def _keys(selector: LabelSelector) -> set[str]:
@@ -56,7 +82,7 @@ def _policy(keys: list[str], owner: Owner | None) -> Manifest:
             ],
         },
         "variables": [_changed(keys)] if keys else [],
-        "validations": [*([_unchanged()] if keys else []), _no_break_glass()],
+        "validations": [*([_unchanged()] if keys else []), _no_break_glass(), _not_forged()],
     }
     return {
         "apiVersion": _API_VERSION,
@@ -71,7 +97,7 @@ def _changed(keys: list[str]) -> Manifest:
     # No key can have a quote or a backslash.
     listed = ", ".join(f"'{key}'" for key in keys)
     return {
-        "name": "changed",
+        "name": _CHANGED,
         "expression": f"[{listed}].filter(key, {_NEW}[?key] != {_OLD}[?key])",
     }
 
@@ -101,6 +127,21 @@ def _no_break_glass() -> Manifest:
         "message": (
             f"the label {BREAK_GLASS_LABEL} can't be added or changed: break-glass is not"
             " supported in this version"
+        ),
+        "reason": "Forbidden",
+    }
+
+
+def _not_forged() -> Manifest:
+    note = f"metadata.?annotations[?'{POD_SECURITY_ANNOTATION}']"
+    return {
+        "expression": (
+            f"(request.operation == 'UPDATE' ? object.{note} == oldObject.{note}"
+            f" : !object.{note}.hasValue()) || {_MAY_RESTORE}.allowed()"
+        ),
+        "message": (
+            f"the annotation {POD_SECURITY_ANNOTATION} is written by Revet alone: who changes it"
+            f" needs the verb {RESTORE} on hardeningpolicies.{GROUP}"
         ),
         "reason": "Forbidden",
     }

@@ -4,6 +4,7 @@ Every field is explicit, since server-side apply takes away only what we have on
 https://kubernetes.io/docs/reference/kubernetes-api/policy-resources/network-policy-v1/
 """
 
+import re
 from hashlib import sha256
 from typing import Final
 
@@ -20,7 +21,10 @@ from revet.core.model.policy_network import Direction, Network, Switch
 from revet.core.model.selector import Operator, Requirement
 from revet.core.render.selector import render_selector
 
-_HASH_LENGTH: Final = 12
+#: Nobody finds a second name with the hash of a policy that stands, to take its objects' names.
+_HASH_LENGTH: Final = 20
+#: How all of them are named.
+NAMES: Final = re.compile(rf"revet-[0-9a-f]{{{_HASH_LENGTH}}}-(isolate|dns|same-namespace)")
 # NetworkPolicies add up: an allow that selected a quarantined pod would open it again.
 _NOT_QUARANTINED: Final = Requirement(key=QUARANTINE_LABEL, operator=Operator.DOES_NOT_EXIST)
 # Where NodeLocal DNSCache listens on each node:
@@ -40,6 +44,17 @@ def network_policies(policy: HardeningPolicy, namespace: str) -> list[Manifest]:
     if network.allow.same_namespace:
         manifests.append(_same_namespace(policy, namespace, network))
     return manifests
+
+
+def is_named_for(name: str, policy: str) -> bool:
+    """Return whether a NetworkPolicy has a name that is one of this policy's alone."""
+    found = NAMES.fullmatch(name)
+    return found is not None and name.split("-")[1] == _digest(policy)
+
+
+def _digest(name: str) -> str:
+    """Return what stands for a policy's name, which may be longer than an object's has room for."""
+    return sha256(name.encode()).hexdigest()[:_HASH_LENGTH]
 
 
 def policy_owner(policy: HardeningPolicy) -> Owner:
@@ -96,14 +111,15 @@ def _allow(policy: HardeningPolicy, directions: list[str]) -> Manifest:
 def _manifest(
     policy: HardeningPolicy, namespace: str, role: str, source: str, spec: Manifest
 ) -> Manifest:
-    # A policy's name may be longer than what is left of an object's.
-    digest = sha256(policy.metadata.name.encode()).hexdigest()[:_HASH_LENGTH]
     annotations = {POLICY_ANNOTATION: policy.metadata.name, SOURCE_ANNOTATION: source}
     return {
         "apiVersion": "networking.k8s.io/v1",
         "kind": "NetworkPolicy",
         "metadata": render_metadata(
-            f"revet-{digest}-{role}", policy_owner(policy), namespace, annotations
+            f"revet-{_digest(policy.metadata.name)}-{role}",
+            policy_owner(policy),
+            namespace,
+            annotations,
         ),
         "spec": spec,
     }

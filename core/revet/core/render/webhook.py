@@ -4,7 +4,7 @@ https://kubernetes.io/docs/reference/access-authn-authz/extensible-admission-con
 """
 
 from base64 import b64encode
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from copy import deepcopy
 from dataclasses import dataclass, replace
 from typing import Final
@@ -68,20 +68,16 @@ def webhook_configurations(
     backend: Backend,
     excluded: Iterable[str],
     owner: Owner | None = None,
-    paths: Collection[str] | None = None,
 ) -> list[Manifest]:
     """Return the configurations for all `policies`; one without entries is left out.
 
     `excluded` names the namespaces beside SYSTEM_NAMESPACES that are outside: our own, CNI, CSI.
-    `paths` are those of the entries (Entry.path) that may be written yet, None: all. A mutating
-    entry goes with the validating one of its selector.
     """
     system = frozenset({*SYSTEM_NAMESPACES, *excluded})
     merged = [
         entry
         for entry in _merge(policies)
-        if (not entry.system_only or not named_namespaces(entry.selector).isdisjoint(system))
-        and (paths is None or entry.path in paths)
+        if not entry.system_only or not named_namespaces(entry.selector).isdisjoint(system)
     ]
     validating = [each for entry in merged for each in _validating(entry, backend, system)]
     mutating = [_mutating(entry, backend, system) for entry in merged if entry.patches]

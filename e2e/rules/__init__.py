@@ -1,0 +1,1 @@
+"""The alerts, evaluated by the engine of Prometheus itself."""

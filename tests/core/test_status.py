@@ -1,0 +1,80 @@
+"""The status of a policy: what it says of one that is not valid, or paused."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from revet.core.model.policy_status import HardeningPolicyStatus
+from revet.core.status import Facts, policy_status, was_valid
+from tests.support.policy_builder import build_policy
+
+NOW: Final = datetime(2026, 1, 2, tzinfo=UTC)
+POLICY: Final = build_policy(
+    enforcement="Enforce",
+    network={"mode": "Enforce"},
+    namespaces={"mode": "Enforce", "podSecurity": {"enforce": "restricted"}},
+)
+FACTS: Final = Facts(selected=["a"], isolated=["a"], labelled=["a"], needs_fail_entries=True)
+GOOD: Final = policy_status(POLICY, 1, FACTS, None, NOW)
+BAD: Final = Facts(problem="spec.profile: is required")
+
+
+def _told(status: HardeningPolicyStatus) -> dict[str, tuple[str, str, int]]:
+    return {
+        each.type: (each.status, each.reason, each.observed_generation)
+        for each in status.conditions
+    }
+
+
+def test_conditions_of_what_stays_in_force_stay() -> None:
+    later = NOW + timedelta(hours=1)
+    status = policy_status(None, 2, BAD, GOOD, later)
+    told = _told(status)
+    assert told.pop("Accepted") == ("False", "Invalid", 2)
+    assert told.pop("Ready") == ("False", "Invalid", 2)
+    assert told == {key: each for key, each in _told(GOOD).items() if key in told}
+    assert told["Enforcing"] == ("True", "Enforced", 1)
+    assert policy_status(None, 2, BAD, status, later + timedelta(hours=1)) == status
+    assert _told(policy_status(POLICY, 3, FACTS, status, later)).keys() == _told(GOOD).keys()
+
+
+def test_a_status_tells_whether_there_was_a_valid_version() -> None:
+    never = policy_status(None, 1, BAD, None, NOW)
+    since = policy_status(None, 2, BAD, GOOD, NOW)
+    assert [was_valid(each.model_dump(mode="json")) for each in (never, GOOD, since)] == [
+        False,
+        True,
+        True,
+    ]
+    assert not was_valid(None)
+    assert not was_valid({})
+
+
+def test_of_a_paused_policy_nothing_is_claimed() -> None:
+    status = policy_status(POLICY, 1, replace(FACTS, paused=True), GOOD, NOW)
+    told = _told(status)
+    for each in ("Ready", "Enforcing", "NetworkIsolated", "BaselineApplied"):
+        assert told[each] == ("Unknown", "Paused", 1)
+
+
+def test_where_nothing_is_to_be_written_nothing_is_missing() -> None:
+    spared = replace(
+        FACTS,
+        selected=["a", "b", "kube-system"],
+        not_isolated={"kube-system": "a system namespace", "b": "it is being deleted"},
+        not_labelled={"b": "it is being deleted"},
+        labelled=["a", "kube-system"],
+    )
+    messages = {
+        each.type: (each.status.value, each.reason, each.message)
+        for each in policy_status(POLICY, 1, spared, None, NOW).conditions
+    }
+    written = "; nothing is written in b: it is being deleted"
+    status, reason, message = messages["NetworkIsolated"]
+    assert (status, reason) == ("True", "Written")
+    assert f"stands in 1 namespace{written}; kube-system: a system namespace; whether" in message
+    assert messages["BaselineApplied"] == ("True", "Written", f"in 2 namespaces{written}")
+    missing = replace(spared, isolated=[], labelled=["kube-system"])
+    told = {each.type: each for each in policy_status(POLICY, 1, missing, None, NOW).conditions}
+    for kind in ("NetworkIsolated", "BaselineApplied"):
+        assert (told[kind].reason, told[kind].message) == ("Incomplete", "not in a")

@@ -1,0 +1,47 @@
+"""The operator's means, as main makes them, with objects that are only remembered."""
+
+import asyncio
+import io
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+
+import pytest
+from kubernetes.aio.client.api_client import ApiClient
+
+from revet.adapters.address import Address
+from revet.adapters.kube import Kube
+from revet.adapters.log import Log
+from revet.operator.context import Context
+from revet.operator.metrics import Metrics
+from revet.operator.picture import Picture
+from revet.operator.queue import Queue
+from revet.operator.settings import Settings
+from revet.operator.writer import Writer
+from tests.operator.test_writer import Written
+
+
+@pytest.fixture
+def output() -> io.BytesIO:
+    return io.BytesIO()
+
+
+@pytest.fixture
+async def context(output: io.BytesIO) -> AsyncIterator[Context]:
+    clock = asyncio.get_running_loop().time
+    objects, picture, queue = Written(), Picture(), Queue(clock)
+    address = Address("127.0.0.1", 0)
+    names = frozenset[str]()
+    settings = Settings("revet-system", None, "s", None, "o", names, names, address, 600, "l", "i")
+    async with ApiClient() as client:
+        yield Context(
+            settings,
+            Kube(client),
+            objects,
+            picture,
+            queue,
+            Queue(clock),
+            Writer(objects, picture, names, clock, queue.add),
+            Metrics(),
+            Log(output, lambda: "now", lambda flush: flush),
+            now=lambda: datetime.now(UTC),
+        )
