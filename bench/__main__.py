@@ -5,7 +5,7 @@ import sys
 from dataclasses import dataclass
 from statistics import median
 
-from bench import apiserver, webhook
+from bench import apiserver, command, engine, webhook
 from bench.figures import Figure, shortfalls
 from bench.report import print_report
 from bench.scene import Scene, open_scene
@@ -27,16 +27,19 @@ def main() -> int:
     """Measure, print, and say by the exit code whether every bar is cleared."""
     plan = _parse()
     try:
+        # First, when no servers run that would share the machine.
+        alone = [*engine.measure(plan.rounds), *command.measure(plan.rounds)]
         with open_scene() as scene:
             others = Interference(scene.cpu_s)
-            figures = [*_measure_alone(scene, plan), *_measure_apiserver(scene, plan)]
+            webhooks = [*_measure_alone(scene, plan), *_measure_apiserver(scene, plan)]
+            figures = [*alone, *webhooks]
             share = others.share()
             figures.append(Figure("machine_others_share", share, "%"))
             # Last, when it has served everything.
             rss_mib = scene.revet.usage().rss_mib
             figures.append(Figure("revet_rss", rss_mib, "MiB", at_most=100))
             figures.append(Figure("psa_rss", scene.psa.usage().rss_mib, "MiB"))
-    except (ClusterError, ToolchainError, TrafficError) as error:
+    except (ClusterError, command.CommandError, ToolchainError, TrafficError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     print_report(figures)
@@ -67,6 +70,7 @@ def _measure_alone(scene: Scene, plan: Plan) -> list[Figure]:
         Figure("validate_half_rate_p99", paced_p99, "ms", at_most=15),
         Figure("validate_cpu_ratio", ratio, "x", at_most=1),
         Figure("mutate_cpu_ratio", webhook.cpu_ratio(samples, "mutate", "psa"), "x"),
+        Figure("restricted_cpu_ratio", webhook.cpu_ratio(samples, "restricted", "psa"), "x"),
     ]
 
 

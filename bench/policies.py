@@ -5,13 +5,17 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from bench.apiserver import LABEL
+from revet.core.checks import ALL
 from revet.core.compiled_policy import CompiledPolicy
-from revet.core.model.catalog import PATCHABLE
 from revet.core.model.policy import parse_policy
 from revet.core.render.webhook import Backend, webhook_configurations
 
-VALIDATE, MUTATE = "validate", "mutate"
-"""A policy that only judges, and one that patches too; each selects the namespaces so labelled."""
+VALIDATE, MUTATE, FULL = "validate", "mutate", "restricted"
+"""A policy that only judges, one that patches too, and one with all controls that its profile has.
+
+The first two judge just what Pod Security does, to be compared with it. Each selects the namespaces
+so labelled.
+"""
 
 
 class Calls(NamedTuple):
@@ -22,13 +26,19 @@ class Calls(NamedTuple):
 
 
 def render_policies() -> list[dict[str, Any]]:
-    """Render both, with every control of the profile restricted."""
-    unpatched = [{"id": control, "patch": False} for control in PATCHABLE]
-    return [_render_policy(VALIDATE, unpatched), _render_policy(MUTATE, [])]
+    """Render all three, of the profile restricted."""
+    beyond = [{"id": check.id, "mode": "Disabled"} for check in ALL if check.level is None]
+    patchable = (check.id for check in ALL if check.level is not None and check.patchable)
+    unpatched = [{"id": control, "patch": False} for control in patchable]
+    return [
+        _render_policy(VALIDATE, [*beyond, *unpatched]),
+        _render_policy(MUTATE, beyond),
+        _render_policy(FULL, []),
+    ]
 
 
 def render_configurations(url: str, ca_pem: bytes) -> list[dict[str, Any]]:
-    """Render the webhook configurations of both policies, as the product does."""
+    """Render the webhook configurations of the policies, as the product does."""
     return webhook_configurations(map(_compile, render_policies()), Backend(ca_pem, url), ())
 
 

@@ -4,12 +4,17 @@ import json
 from pathlib import Path
 from typing import Any
 
+NAMESPACE = "prod"
+"""The one in the file."""
 _REVIEW = Path(__file__).parent / "review-ok.json"
 
 
-def read_review() -> bytes:
-    """Read the AdmissionReview, compact as the API server sends it."""
-    return _compact(_load())
+def read_review(namespace: str = NAMESPACE) -> bytes:
+    """Read the AdmissionReview, compact as the API server sends it, of a pod in a namespace."""
+    review = _load()
+    review["request"]["namespace"] = namespace
+    review["request"]["object"]["metadata"]["namespace"] = namespace
+    return _compact(review)
 
 
 def read_pod() -> bytes:

@@ -1,6 +1,6 @@
 """Everything that is measured, started and installed: three servers beside one control plane."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,6 +8,7 @@ from typing import Any
 
 from bench.apiserver import LABEL, Variant, render_webhook
 from bench.policies import (
+    FULL,
     MUTATE,
     VALIDATE,
     Calls,
@@ -15,7 +16,7 @@ from bench.policies import (
     render_configurations,
     render_policies,
 )
-from bench.review import read_pod, read_review
+from bench.review import NAMESPACE, read_pod, read_review
 from bench.servers import Server, Site, start_reference, start_revet
 from bench.traffic import Target
 from bench.usage import read_usage
@@ -24,6 +25,8 @@ from e2e.cluster.controlplane import ControlPlane
 from e2e.crd import install_crd
 
 NOOP = "noop.bench.revet.dev"
+_NAMESPACES = {MUTATE: NAMESPACE, FULL: "full"}
+"""Where the pod of a review is, by the policy that selects it there."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +37,8 @@ class Scene:
     revet: Server
     noop: Server
     psa: Server
-    review: Path
+    reviews: Mapping[str, Path]
+    """The same review of a pod in different namespaces, by the policies that select them."""
     pod: Path
 
     def cpu_s(self) -> float:
@@ -45,17 +49,20 @@ class Scene:
 
     def contenders(self) -> list[Contender]:
         """List what is measured alone."""
-        calls = self._calls(MUTATE)
+        calls, full = self._calls(MUTATE), self._calls(FULL)
         (validate,), (mutate,) = calls.validating.values(), calls.mutating.values()
+        (restricted,) = full.validating.values()
         urls = (
-            ("validate", self.revet, validate),
-            ("mutate", self.revet, mutate),
-            ("noop", self.noop, f"{self.noop.url}/validate"),
-            ("psa", self.psa, f"{self.psa.url}/validate"),
+            ("validate", self.revet, validate, MUTATE),
+            ("mutate", self.revet, mutate, MUTATE),
+            ("restricted", self.revet, restricted, FULL),
+            ("noop", self.noop, f"{self.noop.url}/validate", MUTATE),
+            ("psa", self.psa, f"{self.psa.url}/validate", MUTATE),
         )
+        authority = self.site.authority
         return [
-            Contender(name, server, Target(url, self.review, self.site.authority, allowed=True))
-            for name, server, url in urls
+            Contender(name, server, Target(url, self.reviews[policy], authority, allowed=True))
+            for name, server, url, policy in urls
         ]
 
     def variants(self) -> list[Variant]:
@@ -96,15 +103,22 @@ def open_scene() -> Iterator[Scene]:
             start_reference(site, "noop") as noop,
             start_reference(site, "psa") as psa,
         ):
-            review, pod = plane.folder / "review.json", plane.folder / "pod.json"
-            review.write_bytes(read_review())
+            pod = plane.folder / "pod.json"
             pod.write_bytes(read_pod())
-            yield Scene(site, revet, noop, psa, review, pod)
+            yield Scene(site, revet, noop, psa, _write_reviews(plane.folder), pod)
 
 
 def _install_policies(plane: ControlPlane) -> None:
-    """Install them with the namespace `prod`, which the review names."""
+    """Install them with the namespaces that the reviews name."""
     install_crd(plane)
     plane.apply(render_policies())
-    metadata = {"name": "prod", "labels": {LABEL: MUTATE}}
-    plane.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": metadata})
+    for policy, name in _NAMESPACES.items():
+        metadata = {"name": name, "labels": {LABEL: policy}}
+        plane.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": metadata})
+
+
+def _write_reviews(folder: Path) -> dict[str, Path]:
+    reviews = {policy: folder / f"review-{policy}.json" for policy in _NAMESPACES}
+    for policy, path in reviews.items():
+        path.write_bytes(read_review(_NAMESPACES[policy]))
+    return reviews

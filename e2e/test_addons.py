@@ -13,6 +13,7 @@ import yaml
 
 from e2e.cluster.toolchain import find_go, required_version
 from revet.core.admission import is_judged, read_object
+from revet.core.check import Outcome
 from revet.core.checks import ALL
 from revet.core.defaulting import set_defaults
 from revet.core.item import Item
@@ -78,11 +79,13 @@ def _findings(manifest: Manifest) -> set[str]:
             for rule in check.items
             if subject.kind in rule.kinds
             for finding in rule.bind(DEFAULT_SETTINGS)(subject)
+            if finding.outcome is Outcome.FAIL
         }
     set_defaults(manifest, subject.prefix)
     pod = subject.pod()
     revisions = [check.revision(LATEST) for check in TIER_1]
-    return {each.control for rule in revisions if rule is not None for each in rule.run(pod)}
+    findings = (each for rule in revisions if rule is not None for each in rule.run(pod))
+    return {each.control for each in findings if each.outcome is Outcome.FAIL}
 
 
 def test_dns_and_metrics_have_none(kubernetes: Path) -> None:

@@ -139,7 +139,14 @@ def test_pods_that_ran_before_are_counted(running: Release) -> None:
     pod["spec"]["containers"][0]["securityContext"] = {"privileged": True}
     plane.apply(pod)
     plane.apply(policy(NAME, labels))
-    counts = {"namespaces": 1, "workloads": 1, "wouldBeDenied": 1, "nonCompliant": 1}
+    # The pod, and the namespace, which has neither a Pod Security label nor a NetworkPolicy.
+    counts = {
+        "namespaces": 1,
+        "workloads": 2,
+        "wouldBeDenied": 1,
+        "nonCompliant": 2,
+        "notChecked": 0,
+    }
     wait_for(
         lambda: _read(running, f"hardeningpolicy/{NAME}").get("status", {}).get("counts") == counts,
         "counted",

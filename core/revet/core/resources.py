@@ -9,6 +9,8 @@ from revet.core.model.container import Resources
 from revet.core.model.pod import Pod
 
 _ZERO: Final = re.compile(r"[+-]?[0.]*([a-zA-Z].*)?")
+#: What a quantity that is not zero mostly begins with; a set, as the empty text is in no set.
+_DIGITS: Final = frozenset("123456789")
 _NOTHING: Final[Mapping[str, str | float | None]] = {}
 
 
@@ -52,4 +54,4 @@ def _is_more_than_zero(quantity: str | float | None) -> bool:
     """Tell of a quantity as the API server reads it: null is zero, as `0`, `0Mi` and `0e3` are."""
     if not isinstance(quantity, str):
         return bool(quantity)
-    return not _ZERO.fullmatch(quantity)
+    return quantity[:1] in _DIGITS or not _ZERO.fullmatch(quantity)
