@@ -22,10 +22,10 @@ from e2e.cluster.process import ClusterError
 from e2e.cluster.toolchain import ToolchainError
 from e2e.comparison import Comparison, Disagreement, Engine, FixtureResult, fresh_seed
 from e2e.fixtures import FAILING, PASSING, read_fixtures
-from e2e.live.comparison import LiveScore, compare_live, open_stage
-from e2e.live.process import REQUESTS, SuiteError, build_suite
 from e2e.oracle.process import OracleError, build_oracle
 from e2e.shrinking import shrink
+from e2e.upstream.comparison import LiveScore, compare_live, open_stage
+from e2e.upstream.process import REQUESTS, SuiteError, build_suite
 
 PODS = 100_000
 _CHUNK = 2_500

@@ -7,8 +7,8 @@ from collections import Counter
 
 import pytest
 
-from e2e.live.comparison import LiveScore, compare_live, open_stage
-from e2e.live.process import Failure, build_suite
+from e2e.upstream.comparison import LiveScore, compare_live, open_stage
+from e2e.upstream.process import Failure, build_suite
 
 MINOR = 35
 REQUESTS = 296

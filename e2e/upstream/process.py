@@ -12,7 +12,7 @@ import msgspec
 
 from e2e.cluster.controlplane import ControlPlane
 from e2e.cluster.toolchain import build_go
-from e2e.live.plan import render_plan
+from e2e.upstream.plan import render_plan
 
 #: Requests of the whole suite, of v0.36 of its module: a pod and a Deployment for each fixture.
 REQUESTS: Final = 3024

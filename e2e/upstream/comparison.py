@@ -9,9 +9,9 @@ from contextlib import contextmanager
 from typing import NamedTuple
 
 from e2e.cluster.controlplane import ControlPlane
-from e2e.live.flips import Flip, predict_flips, read_flip
-from e2e.live.process import Answer, Failure, Outcome, run_suite
 from e2e.release import Release
+from e2e.upstream.flips import Flip, predict_flips, read_flip
+from e2e.upstream.process import Answer, Failure, Outcome, run_suite
 
 _PLUGIN_OFF = "--disable-admission-plugins=PodSecurity"
 _MINOR = re.compile(r"podsecurity-\w+-1-(\d+)")

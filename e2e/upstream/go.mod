@@ -1,5 +1,5 @@
 // Upstream's own suite of the Pod Security Standards, run against an API server that calls our webhook.
-module revet.dev/e2e/live
+module revet.dev/e2e/upstream
 
 go 1.26.0
 

@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 import msgspec
 
 from e2e.fixtures import Fixture, read_fixtures
-from e2e.live.plan import render_plan
-from e2e.live.process import Failure
+from e2e.upstream.plan import render_plan
+from e2e.upstream.process import Failure
 from revet.core.check import Level
 from revet.core.compiled_policy import CompiledPolicy
 from revet.core.defaulting import set_defaults
