@@ -86,6 +86,8 @@ def test_the_process_ends_as_it_says(file: str, code: int) -> None:
         (("bad.yaml", "--namespace-labels", "tier"), 2),
         (("bad.yaml", "--namespace-labels", "tier=prod,a="), 1),
         ((), 2),
+        (("--cluster", "bad.yaml"), 2),
+        (("--cluster", "--kubeconfig", "gone"), 2),
     ],
 )
 def test_it_ends_as_it_says(args: tuple[str, ...], code: int) -> None:
@@ -107,6 +109,30 @@ def test_fail_on_is_the_mildest_mode_that_fails(mode: str, codes: tuple[int, ...
         for each in ("enforce", "warn", "audit")
     )
     assert found == codes
+
+
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        (("--cluster", "--fix"), "--fix: is for files only"),
+        (("--cluster", "--diff"), "--diff: is for files only"),
+        (("--cluster", "--values", "v.yaml"), "--values: is for files only"),
+        (("--cluster", "--namespace-labels", ""), "--namespace-labels: is for files only"),
+        (("bad.yaml", "--kubeconfig", "gone"), "--kubeconfig: is for a cluster only"),
+        ((), "name files or folders, or a cluster by --cluster: one of them"),
+    ],
+)
+def test_what_is_for_the_other_form_is_refused(args: tuple[str, ...], said: str) -> None:
+    code, _, error = _invoke(*args)
+    assert code == 2
+    assert said in error
+
+
+def test_the_environments_kubeconfig_does_no_harm_to_files(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("KUBECONFIG", "gone")
+    assert _invoke("good.yaml")[0] == 0
 
 
 def test_findings_of_other_files_are_printed_beside_bad_input() -> None:

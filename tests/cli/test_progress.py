@@ -13,15 +13,15 @@ from revet.cli.check.progress import track
 CODE = """
 import sys
 from revet.cli.check.progress import track
-print(list(track(range(5), "Judging", 5, clock=iter({times}).__next__)))
+print(list(track(range(5), "Judging", {total}, clock=iter({times}).__next__)))
 """
 
 
-def _run(times: list[float]) -> tuple[str, str]:
+def _run(times: list[float], total: int | None = 5) -> tuple[str, str]:
     """Return what comes on standard output, and on the terminal."""
     ours, theirs = pty.openpty()
     done = subprocess.run(
-        [sys.executable, "-c", CODE.format(times=times)],
+        [sys.executable, "-c", CODE.format(times=times, total=total)],
         stdout=subprocess.PIPE,
         stderr=theirs,
         check=True,
@@ -44,6 +44,13 @@ def test_long_work_has_a_bar() -> None:
     assert output == "[0, 1, 2, 3, 4]\n"
     assert "Judging" in shown
     assert "/5" in shown
+
+
+def test_a_cluster_does_not_say_how_much_there_is() -> None:
+    output, shown = _run(times=[0.0, 0.0, 2.0], total=None)
+    assert output == "[0, 1, 2, 3, 4]\n"
+    assert "Judging" in shown
+    assert "/?" in shown
 
 
 def test_short_work_has_none() -> None:

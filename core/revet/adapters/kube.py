@@ -32,11 +32,12 @@ class KubeError(Error):
 
 @dataclass(frozen=True, slots=True)
 class Collection:
-    """A kind of object, such as `/api/v1/namespaces`, all of them or those with some labels."""
+    """A kind of object, such as `/api/v1/namespaces`: all, or with some labels or fields."""
 
     path: str
     metadata_only: bool = False
     selector: str = ""
+    fields: str = ""
     #: How many come in one answer, which is in memory as a whole.
     page: int = _PAGE
 
@@ -93,7 +94,11 @@ class Kube:
             KubeError: no answer, or a refusal.
 
         """
-        query = {"limit": str(collection.page), "labelSelector": collection.selector}
+        query = {
+            "limit": str(collection.page),
+            "labelSelector": collection.selector,
+            "fieldSelector": collection.fields,
+        }
         while True:
             data = await self.request(
                 "GET", collection.path, query, accept=collection.accept("List")
@@ -123,6 +128,7 @@ class Kube:
             "allowWatchBookmarks": "true",
             "resourceVersion": version,
             "labelSelector": collection.selector,
+            "fieldSelector": collection.fields,
         }
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=_REQUEST_S, sock_read=silence_s)
         headers = {"Accept": collection.accept()}

@@ -3,20 +3,18 @@
 from difflib import get_close_matches
 from enum import StrEnum
 from importlib.metadata import version
-from pathlib import Path
-from typing import Annotated, Final, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
 from revet.cli.check import options
 
-INCOMPLETE: Final = 1
-BAD_INPUT: Final = 2
+if TYPE_CHECKING:
+    from revet.cli.check.printing import Printing
 
-Kubeconfig: TypeAlias = Annotated[
-    str | None,
-    typer.Option(help="Default: KUBECONFIG, or ~/.kube/config.", envvar="KUBECONFIG"),
-]
+INCOMPLETE: Final = 1
+
+BAD_INPUT: Final = 2
 
 
 class Profile(StrEnum):
@@ -95,8 +93,11 @@ def explain(
 
 @app.command()
 def check(
-    paths: options.Paths,
+    context: typer.Context,
+    paths: options.Paths = None,
     *,
+    cluster: options.Cluster = False,
+    kubeconfig: options.Kubeconfig = None,
     policy: options.PolicyFiles = None,
     values: options.Values = None,
     namespace: options.DefaultNamespace = None,
@@ -107,28 +108,52 @@ def check(
     fix: options.Fix = False,
     diff: options.Diff = False,
 ) -> None:
-    """Judge manifests as the cluster would, before they get there.
+    """Judge manifests as the cluster would, before they get there; or what stands in a cluster.
 
     Ends with 0 if all is well, 1 if there are findings, 2 if something could not be read or
     decided.
     """
-    options.refuse_contradictions(paths, output, output_file, fix=fix, diff=diff)
-    from revet.cli.check.manifests import Question, check, parse_labels  # noqa: PLC0415 -- as in explain
-    from revet.cli.check.printing import Printing  # noqa: PLC0415
-    from revet.core.errors import Error  # noqa: PLC0415
+    options.refuse_contradictions(context, paths or (), output, output_file, fix=fix, diff=diff)
+    from revet.cli.check.printing import Printing  # noqa: PLC0415 -- as in explain
     from revet.core.model.mode import Mode  # noqa: PLC0415
 
-    try:
-        labels = parse_labels(namespace_labels)
-    except Error as error:
-        raise typer.BadParameter(str(error)) from error
-    question = Question(tuple(paths), tuple(policy or ()), tuple(values or ()), namespace, labels)
     printing = Printing(Mode(fail_on.capitalize()), output.value, output_file)
+    if cluster:
+        ending = _check_cluster(kubeconfig, tuple(policy or ()), namespace or "", printing)
+        raise typer.Exit(ending)
+    from revet.cli.check.manifests import Question, check  # noqa: PLC0415
+
+    labels = options.read_labels(namespace_labels)
+    question = Question(
+        tuple(paths or ()), tuple(policy or ()), tuple(values or ()), namespace, labels
+    )
     if fix or diff:
-        from revet.cli.check.fixing import Fixing  # noqa: PLC0415 -- as in explain
+        from revet.cli.check.fixing import Fixing  # noqa: PLC0415
 
         raise typer.Exit(Fixing(fix, diff).run(question, printing))
     raise typer.Exit(printing.print(check(question)))
+
+
+def _check_cluster(
+    kubeconfig: str | None, policies: tuple[str, ...], namespace: str, printing: "Printing"
+) -> int:
+    try:
+        from revet.cli.check.cluster import (  # noqa: PLC0415
+            ClusterError,
+            ClusterQuestion,
+            check_cluster,
+        )
+    except ModuleNotFoundError as error:
+        typer.echo(f"revet check: --cluster needs the extra revet[webhook]: {error}", err=True)
+        return BAD_INPUT
+    from revet.adapters.kube import KubeError  # noqa: PLC0415
+
+    question = ClusterQuestion(options.find_kubeconfig(kubeconfig), policies, namespace)
+    try:
+        return printing.print(check_cluster(question))
+    except (KubeError, ClusterError) as error:
+        typer.echo(f"revet check: {error}", err=True)
+        return BAD_INPUT
 
 
 @app.command()
@@ -197,7 +222,7 @@ def render(
 def status(
     *,
     namespace: Annotated[str, typer.Option("-n", "--namespace", help="The namespace to look at.")],
-    kubeconfig: Kubeconfig = None,
+    kubeconfig: options.Kubeconfig = None,
 ) -> None:
     """Tell which policies apply to a live namespace, in which modes, and what they find there.
 
@@ -216,7 +241,7 @@ def status(
     from revet.cli.status_text import render_status  # noqa: PLC0415
 
     async def run() -> int:
-        async with connect(kubeconfig or str(Path.home() / ".kube" / "config")) as kube:
+        async with connect(options.find_kubeconfig(kubeconfig)) as kube:
             found = await find_status(kube, namespace)
         typer.echo(render_status(found))
         return BAD_INPUT if found.undecided else int(found.refused)
@@ -231,7 +256,7 @@ def status(
 @app.command()
 def cleanup(
     *,
-    kubeconfig: Kubeconfig = None,
+    kubeconfig: options.Kubeconfig = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:
     """Take back what Revet wrote, before `helm uninstall`; works with all of its pods dead.
@@ -250,7 +275,7 @@ def cleanup(
     from revet.adapters.objects import Objects  # noqa: PLC0415
 
     async def run() -> list[str]:
-        async with connect(kubeconfig or str(Path.home() / ".kube" / "config")) as kube:
+        async with connect(options.find_kubeconfig(kubeconfig)) as kube:
             found = await find(kube)
             typer.echo(found.describe())
             if not yes:

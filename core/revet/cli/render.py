@@ -7,8 +7,7 @@ from typing import Any, Final
 
 import yaml
 
-from revet.cli.check.manifests import read_policies
-from revet.cli.check.policies import Policies
+from revet.cli.check.policies import Policies, read_policies
 from revet.cli.check.report import Problem
 from revet.cli.load import Document, InputProblem, Skipped, find_inputs, find_renderers, load
 from revet.core.compiled_policy import CompiledPolicy

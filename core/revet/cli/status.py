@@ -233,10 +233,8 @@ def _kinds() -> Iterator[Kind]:
 
 
 async def _list(kube: Kube, kind: Kind, namespace: str, status: Status) -> list[bytes]:
-    root = f"/apis/{kind.group}/v1" if kind.group else "/api/v1"
-    collection = Collection(f"{root}/namespaces/{namespace}/{kind.plural}")
     try:
-        found, _ = await kube.list(collection)
+        found, _ = await kube.list(Collection(kind.path_in(namespace)))
     except KubeError as error:
         if error.status != HTTPStatus.NOT_FOUND:  # a kind that this cluster does not have
             _note_refusal(error, status, kind.plural)

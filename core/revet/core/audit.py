@@ -46,7 +46,7 @@ def inspect(
     decision = decide(pod, applied, is_pod=subject.is_pod, at_most=Mode.ENFORCE)
     if not decision.verdicts:
         return decision
-    if _is_mirror(subject):
+    if is_mirror(subject):
         return Decision(tuple(replace(each, spared=True) for each in decision.verdicts))
     left = judge_mended(subject, pod, document, applied)
     if left is None:
@@ -163,7 +163,8 @@ def _labels(subject: Subject) -> dict[str, str]:
     return (metadata.labels if metadata is not None else None) or {}
 
 
-def _is_mirror(subject: Subject) -> bool:
+def is_mirror(subject: Subject) -> bool:
+    """Return whether a pod is one that a node runs by itself, as far as what stands can tell."""
     controller = subject.metadata.controller
     annotations = subject.metadata.annotations or {}
     return controller is not None and controller.kind == _NODE and _MIRROR in annotations

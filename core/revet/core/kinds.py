@@ -34,7 +34,18 @@ class Kind:
     @property
     def path(self) -> str:
         """The API's path of all objects of the kind."""
-        return f"/apis/{self.group}/v1/{self.plural}" if self.group else f"/api/v1/{self.plural}"
+        return self.path_in("")
+
+    def path_in(self, namespace: str) -> str:
+        """Return the API's path of those in a namespace; an empty one: of all."""
+        root = f"/apis/{self.group}/v1" if self.group else "/api/v1"
+        place = f"/namespaces/{namespace}" if namespace and self.is_namespaced else ""
+        return f"{root}{place}/{self.plural}"
+
+    @property
+    def api_version(self) -> str:
+        """The apiVersion of its objects."""
+        return f"{self.group}/v1".removeprefix("/")
 
 
 POD: Final = "Pod"

@@ -17,7 +17,7 @@ from revet.core.model.namespace import LimitRange, ResourceQuota
 from revet.core.model.network_policy import NetworkPolicy
 from revet.core.model.rbac import Binding, Role, ServiceAccount, Subject
 from revet.core.permissions import BINDINGS
-from revet.core.surroundings import Seen
+from revet.core.surroundings import Seen, Surroundings
 
 #: What a control may need, by the kind's name.
 NEIGHBOURS: Final[dict[str, Kind]] = {
@@ -44,8 +44,8 @@ def read_neighbour(kind: str, data: bytes | msgspec.Raw) -> Item[Any]:
     return read_item(NEIGHBOURS[kind].group, kind, data)
 
 
-class Neighbours:
-    """Answers as Surroundings. What is not there is unknown unless all of its kind were seen."""
+class Neighbours(Surroundings):
+    """Answers by what it was told. What is not there is unknown unless all of it was seen."""
 
     def __init__(self, is_all: Callable[[str], bool]) -> None:
         """Start empty; `is_all` tells of a kind whether everything was seen, as of now."""

@@ -4,7 +4,7 @@ Apart, since webhook, audit and command line see different parts of it, and no r
 """
 
 from dataclasses import dataclass
-from typing import Final, Generic, Protocol, TypeVar
+from typing import Final, Generic, TypeVar
 
 from revet.core.model.namespace import LimitRange, ResourceQuota
 from revet.core.model.network_policy import NetworkPolicy
@@ -21,51 +21,38 @@ class Seen(Generic[T_co]):
     is_all: bool = False
 
 
-class Surroundings(Protocol):
-    """Answers what controls ask of other objects; a namespace may be empty where nobody said."""
+class Surroundings:
+    """Answers what controls ask of other objects; this one has seen none.
 
-    def service_account(self, namespace: str, name: str) -> Seen[ServiceAccount]:
+    A namespace may be empty, where nobody has said which it is.
+    """
+
+    def service_account(self, namespace: str, name: str) -> Seen[ServiceAccount]:  # noqa: ARG002
         """Return a ServiceAccount."""
+        return Seen()
 
-    def is_bound(self, namespace: str, name: str) -> bool | None:
+    def is_bound(self, namespace: str, name: str) -> bool | None:  # noqa: ARG002 -- as above
         """Return whether a role is given to a ServiceAccount; None: not known.
 
         By its name or as one of a group; what Kubernetes gives to everybody does not count.
         """
-
-    def role(self, kind: str, namespace: str, name: str) -> Seen[Role]:
-        """Return a Role or a ClusterRole."""
-
-    def network_policies(self, namespace: str) -> Seen[NetworkPolicy]:
-        """Return the NetworkPolicies of a namespace."""
-
-    def limit_ranges(self, namespace: str) -> Seen[LimitRange]:
-        """Return the LimitRanges of a namespace."""
-
-    def resource_quotas(self, namespace: str) -> Seen[ResourceQuota]:
-        """Return the ResourceQuotas of a namespace."""
-
-
-class _Unseen:
-    """Nobody has looked."""
-
-    def service_account(self, namespace: str, name: str) -> Seen[ServiceAccount]:  # noqa: ARG002
-        return Seen()
-
-    def is_bound(self, namespace: str, name: str) -> bool | None:  # noqa: ARG002
         return None
 
-    def role(self, kind: str, namespace: str, name: str) -> Seen[Role]:  # noqa: ARG002
+    def role(self, kind: str, namespace: str, name: str) -> Seen[Role]:  # noqa: ARG002 -- as above
+        """Return a Role or a ClusterRole."""
         return Seen()
 
-    def network_policies(self, namespace: str) -> Seen[NetworkPolicy]:  # noqa: ARG002
+    def network_policies(self, namespace: str) -> Seen[NetworkPolicy]:  # noqa: ARG002 -- as above
+        """Return the NetworkPolicies of a namespace."""
         return Seen()
 
-    def limit_ranges(self, namespace: str) -> Seen[LimitRange]:  # noqa: ARG002
+    def limit_ranges(self, namespace: str) -> Seen[LimitRange]:  # noqa: ARG002 -- as above
+        """Return the LimitRanges of a namespace."""
         return Seen()
 
-    def resource_quotas(self, namespace: str) -> Seen[ResourceQuota]:  # noqa: ARG002
+    def resource_quotas(self, namespace: str) -> Seen[ResourceQuota]:  # noqa: ARG002 -- as above
+        """Return the ResourceQuotas of a namespace."""
         return Seen()
 
 
-UNSEEN: Final[Surroundings] = _Unseen()
+UNSEEN: Final = Surroundings()

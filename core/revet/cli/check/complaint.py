@@ -34,7 +34,7 @@ def complain(document: Document, message: str) -> Problem:
     kind, _, rest = message.partition(": ")
     path = f"{field_path(pointer)}: " if pointer else ""
     text = f"{kind}{_name(document)}: {path}{_reword(_AT.sub('', rest))}"
-    return Problem(document.source.file, document.locate(pointer).line, text)
+    return Problem(document.source.file, document.locate(pointer).line or None, text)
 
 
 def _reword(message: str) -> str:

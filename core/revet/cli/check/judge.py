@@ -4,15 +4,14 @@ What the policies' patches would mend of a Pod is told apart: the cluster would 
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
-from sys import intern
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import msgspec
 
 from revet.cli.check.complaint import ENCODING_ERRORS, complain
+from revet.cli.check.findings import find, weigh
 from revet.cli.check.report import (
     NotChecked,
     NotServed,
@@ -25,30 +24,24 @@ from revet.cli.check.report import (
 )
 from revet.cli.check.scope import Scope, Scopes
 from revet.cli.check.versions import Api, resolve
-from revet.cli.load import Document, Place
-from revet.cli.load.places import Locator
+from revet.cli.load import Document
 from revet.core.admission import read_object
-from revet.core.audit import judge_mended
 from revet.core.check import NOT_CHECKED
-from revet.core.checks import BY_ID
 from revet.core.compiled_policy import Applied
-from revet.core.decide import Verdict, decide, decide_item
+from revet.core.decide import Verdict
 from revet.core.defaulting import set_defaults
 from revet.core.errors import ManifestError
 from revet.core.item import Item
-from revet.core.message import place
-from revet.core.model.mode import Mode
-from revet.core.pointer import absolute
 from revet.core.surroundings import UNSEEN, Surroundings
 from revet.core.workload import Subject
 
-_place: Final = lru_cache(maxsize=4096)(place)
-_NODE: Final = "Node"
 _NAMESPACE: Final = "Namespace"
 _DEFAULT: Final = "default"
+_RENDERED: Final = frozenset({"helm", "kustomize"})
 _OWNED: Final = "of controllers, which are judged themselves, as their pods are"
 _OUTSIDE: Final = "outside of namespaces, which only policies that select every namespace judge"
-_MIRRORED: Final = "that a node runs by itself: refusing would change nothing there"
+
+_Findings: TypeAlias = tuple[ReportedFinding, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +72,7 @@ class Judge:
     _not_served: list[NotServed] = field(default_factory=list)
     _unjudged: dict[str, Counter[str]] = field(default_factory=dict)
     _left_out: Counter[tuple[str, str, bool]] = field(default_factory=Counter)
+    _alike: dict[_Findings, _Findings] = field(default_factory=dict)
 
     def add(self, document: Document) -> None:
         """Judge a document."""
@@ -127,26 +121,31 @@ class Judge:
         home = _name(subject) if subject.kind == _NAMESPACE else namespace
         scope = self.scopes.of(home)
         if scope.undecided:
-            self._leave_out(document, _undecided(home, scope), undecided=True)
-        reason = _reason_to_leave(document, subject, home, scope)
+            self._leave_out(document, _undecided(document, home, scope), undecided=True)
+        reason = _reason_to_leave(subject, home, scope)
         if reason:
             # Where a policy may or may not select, that has been said.
             if scope.applied or not scope.undecided:
                 self._leave_out(document, reason)
             return
-        weighed = list(_weigh(subject, data, scope.applied, self.around))
+        weighed = list(weigh(subject, data, scope.applied, self.around))
         for text in dict.fromkeys(_need(verdict) for verdict, _ in weighed if verdict.is_unknown):
-            self._leave_out(document, text)
+            # What could be read of a cluster was: there is no other input to give.
+            self._leave_out(document, text, undecided=document.is_live)
         known = [each for each in weighed if not each[0].is_unknown]
-        findings = _find(document, subject, known)
+        findings = tuple(find(document, subject, known))
+        if document.is_live:
+            # In a cluster most say the same as their neighbours: one of each is kept.
+            findings = self._alike.setdefault(findings, findings)
         reported = ReportedObject(
             file=document.source.file,
-            rendered=document.source.origin != "file",
+            rendered=document.source.origin in _RENDERED,
             api_version=str(document.value["apiVersion"]),
             kind=subject.kind,
             namespace=namespace,
             name=_name(subject),
-            findings=tuple(findings),
+            findings=findings,
+            owner=_owner(subject) if document.is_live else "",
         )
         self._objects.append(reported)
         if self.watch is not None and isinstance(subject, Subject):
@@ -187,27 +186,26 @@ def _read(
     return data, read_object(api.kind.group, api.kind.name, data)
 
 
-def _reason_to_leave(
-    document: Document, subject: Subject | Item[Any], namespace: str, scope: Scope
-) -> str:
+def _reason_to_leave(subject: Subject | Item[Any], namespace: str, scope: Scope) -> str:
     """Say why an object is not judged; empty if it is."""
     if not scope.applied:
         return f"in Namespace {namespace}, which no policy selects" if namespace else _OUTSIDE
     if isinstance(subject, Item):
         return ""
-    controller = subject.metadata.controller
-    if controller is not None and not subject.is_pod:
+    if subject.metadata.controller is not None and not subject.is_pod:
         return _OWNED
-    if controller is not None and controller.kind == _NODE and document.source.origin == "cluster":
-        return _MIRRORED
     labels = subject.pod().labels
     if not any(each.policy.selects_pod(labels) for each in scope.applied):
         return f"whose pods no podSelector selects ({_names(scope.applied)})"
     return ""
 
 
-def _undecided(namespace: str, scope: Scope) -> str:
-    why = "the input has two that differ" if scope.doubtful else "the input has none of that name"
+def _undecided(document: Document, namespace: str, scope: Scope) -> str:
+    if document.is_live:
+        why = "they could not be read"
+    else:
+        number = "two that differ" if scope.doubtful else "none of that name"
+        why = f"the input has {number}"
     policies = ", ".join(scope.undecided)
     return f"in Namespace {namespace}: policy {policies} needs its labels, and {why}"
 
@@ -217,72 +215,10 @@ def _need(verdict: Verdict) -> str:
     return f"by {verdict.finding.control}: {verdict.finding.message.removeprefix(NOT_CHECKED)}"
 
 
-def _find(
-    document: Document, subject: Subject | Item[Any], weighed: Iterable[tuple[Verdict, bool]]
-) -> Iterator[ReportedFinding]:
-    """Give each finding its place."""
-    locator = Locator(document.tree)
-    for verdict, patched in weighed:
-        pointer = absolute(subject.prefix, verdict.finding.pointer)
-        where = locator.locate(document.pointer + pointer)
-        yield _word(subject, verdict, pointer, where, patched=patched)
-
-
-def _weigh(
-    subject: Subject | Item[Any], data: bytes, applied: Sequence[Applied], around: Surroundings
-) -> Iterator[tuple[Verdict, bool]]:
-    """Judge an object as it is, and tell apart what admission would patch."""
-    if isinstance(subject, Item):
-        item = subject.within(around)
-        decision = decide_item(item, applied, at_most=Mode.ENFORCE, stands=True)
-        yield from ((each, False) for each in decision.verdicts)
-        return
-    pod = subject.pod(around)
-    decision = decide(pod, applied, is_pod=subject.is_pod, at_most=Mode.ENFORCE)
-    mended = decision.verdicts and judge_mended(subject, pod, data, applied)
-    if not mended:
-        yield from ((each, False) for each in decision.verdicts)
-        return
-    before = {_key(each) for each in decision.verdicts}
-    left = {_key(each) for each in mended.verdicts}
-    yield from ((each, _key(each) not in left) for each in decision.verdicts)
-    # What only the mended pod would show is refused as well.
-    yield from ((each, False) for each in mended.verdicts if _key(each) not in before)
-
-
-def _key(verdict: Verdict) -> tuple[str, str, str]:
-    finding = verdict.finding
-    return verdict.applied.policy.name, finding.control, finding.pointer
-
-
-def _word(
-    subject: Subject | Item[Any], verdict: Verdict, pointer: str, where: Place, *, patched: bool
-) -> ReportedFinding:
-    finding, policy = verdict.finding, verdict.applied.policy
-    return ReportedFinding(
-        control=finding.control,
-        mode=_mode(subject, verdict),
-        tier=BY_ID[finding.control].tier,
-        line=where.line,
-        column=where.column,
-        container=finding.container,
-        # Of ten thousand objects most say the same: one text for all of them.
-        pointer=intern(pointer),
-        place=_place(subject.prefix, finding.pointer, finding.container),
-        message=intern(finding.message),
-        fix=finding.fix.hint if finding.fix is not None else "",
-        policy=policy.name,
-        patched=patched,
-    )
-
-
-def _mode(subject: Subject | Item[Any], verdict: Verdict) -> Mode:
-    """Return the control's own mode: `verdict.mode` lies below the ceiling for templates."""
-    control = verdict.finding.control
-    mode = verdict.applied.policy.modes[control]
-    # What the API server may still fill in on the Pod is refused of no template.
-    is_template = isinstance(subject, Subject) and not subject.is_pod
-    return min(mode, Mode.WARN) if is_template and BY_ID[control].defaulted else mode
+def _owner(subject: Subject | Item[Any]) -> str:
+    controller = subject.metadata.controller
+    is_pod = isinstance(subject, Subject) and subject.is_pod
+    return f"{controller.kind} {controller.name}" if is_pod and controller is not None else ""
 
 
 def _name(subject: Subject | Item[Any]) -> str:

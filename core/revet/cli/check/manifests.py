@@ -6,12 +6,11 @@ The order of steps only; each step has a module of its own.
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, BinaryIO
 
 from revet.cli.check.beside import gather
 from revet.cli.check.judge import Judge, Judged
-from revet.cli.check.policies import Policies, is_policy, is_profile
+from revet.cli.check.policies import Policies, is_policy, read_policies
 from revet.cli.check.progress import track
 from revet.cli.check.report import NotChecked, Problem, Report, count_noun
 from revet.cli.check.scope import Namespaces, Scopes
@@ -26,11 +25,9 @@ from revet.cli.load import (
     Skipped,
     find_inputs,
     find_renderers,
-    load,
     read_input,
 )
 from revet.core.errors import Error
-from revet.core.model.mode import Mode
 from revet.core.model.policy import KIND, Profile
 from revet.core.model.selector import Labels
 
@@ -134,32 +131,7 @@ def _choose(question: Question, pile: _Pile) -> tuple[Policies, list[str]]:
     else:
         policies.add_profile(Profile.RESTRICTED)
         notes.append("No policy was given: that of the profile restricted is built in; see -p.")
-    notes += (
-        f"Policy {each.name} has enforcement {each.enforcement}: in the cluster it does no more."
-        for each in policies.used
-        if each.enforcement is not Mode.ENFORCE
-    )
-    return policies, notes
-
-
-def read_policies(text: str, policies: Policies) -> None:
-    """Take the policies of a file or folder, or the one of a profile."""
-    if is_profile(text) and not Path(text).exists():
-        policies.add_profile(text)
-        return
-    found = False
-    for loaded in load(find_inputs((text,)), find_renderers(), sys.stdin.buffer):
-        match loaded:
-            case Document() if is_policy(loaded):
-                policies.add(loaded)
-                found = True
-            case InputProblem(file, line, message):
-                policies.problems.append(Problem(file, line, message))
-                found = True
-    if not found:
-        profiles = ", ".join(Profile)
-        message = f"holds no HardeningPolicy, must hold one, or be one of {profiles}"
-        policies.problems.append(Problem(text, None, message))
+    return policies, [*notes, *policies.list_ceilings()]
 
 
 def _learn(namespaces: Namespaces, value: dict[str, Any]) -> bool:

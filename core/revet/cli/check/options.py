@@ -3,11 +3,18 @@
 Imports nothing but typer: completion and help need no more.
 """
 
+from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Final, TypeAlias
 
 import typer
+
+if TYPE_CHECKING:
+    from revet.core.model.selector import Labels
+
+_OF_FILES: Final = ("values", "namespace_labels", "fix", "diff")
+_OF_CLUSTERS: Final = ("kubeconfig",)
 
 
 class FailOn(StrEnum):
@@ -28,8 +35,19 @@ class Format(StrEnum):
 
 
 Paths: TypeAlias = Annotated[
-    list[str],
-    typer.Argument(metavar="PATH...", help="Files, folders, charts, or - for standard input."),
+    list[str] | None,
+    typer.Argument(
+        metavar="PATH...",
+        help="Files, folders, charts, or - for standard input.",
+        show_default=False,
+    ),
+]
+Cluster: TypeAlias = Annotated[
+    bool, typer.Option("--cluster", help="Judge what stands in a cluster, and no files.")
+]
+Kubeconfig: TypeAlias = Annotated[
+    str | None,
+    typer.Option(help="Default: KUBECONFIG, or ~/.kube/config.", envvar="KUBECONFIG"),
 ]
 PolicyFiles: TypeAlias = Annotated[
     list[str] | None,
@@ -37,7 +55,7 @@ PolicyFiles: TypeAlias = Annotated[
         "-p",
         "--policy",
         help="A file of policies, or baseline, restricted or high; may be given several times."
-        " Default: the policies among the input, or else restricted.",
+        " Default: the policies of the input or the cluster, or else restricted.",
     ),
 ]
 Values: TypeAlias = Annotated[
@@ -47,7 +65,10 @@ Values: TypeAlias = Annotated[
 DefaultNamespace: TypeAlias = Annotated[
     str | None,
     typer.Option(
-        "-n", "--namespace", help="Where objects are that name none; without it: default."
+        "-n",
+        "--namespace",
+        help="Where objects are that name none; without it: default."
+        " With --cluster: look at this one only.",
     ),
 ]
 NamespaceLabels: TypeAlias = Annotated[
@@ -76,11 +97,47 @@ Diff: TypeAlias = Annotated[
 
 
 def refuse_contradictions(
-    paths: list[str], output: Format, output_file: Path | None, *, fix: bool, diff: bool
+    context: typer.Context,
+    paths: Sequence[str],
+    output: Format,
+    output_file: Path | None,
+    *,
+    fix: bool,
+    diff: bool,
 ) -> None:
     """Refuse options that can't go together."""
+    _refuse_mixture(context, paths)
     if fix and "-" in paths:
         raise typer.BadParameter("standard input can't be written: use --diff", param_hint="--fix")
     if diff and (output is not Format.TEXT or output_file is not None):
         message = "prints no report: it goes with neither --output nor --output-file"
         raise typer.BadParameter(message, param_hint="--diff")
+
+
+def _refuse_mixture(context: typer.Context, paths: Sequence[str]) -> None:
+    """Refuse what is about files beside `--cluster`, and the other way round."""
+    is_cluster = context.params["cluster"]
+    if is_cluster == bool(paths):
+        message = "name files or folders, or a cluster by --cluster: one of them"
+        raise typer.BadParameter(message, param_hint="PATH...")
+    for name in _OF_FILES if is_cluster else _OF_CLUSTERS:
+        source = context.get_parameter_source(name)
+        if source is not None and source.name == "COMMANDLINE":
+            kind = "files" if is_cluster else "a cluster"
+            hint = f"--{name.replace('_', '-')}"
+            raise typer.BadParameter(f"is for {kind} only", param_hint=hint)
+
+
+def read_labels(text: str | None) -> "Labels | None":
+    """Read the labels of a command line, as the value of an option."""
+    from revet.cli.check.manifests import LabelsError, parse_labels  # noqa: PLC0415 -- slow
+
+    try:
+        return parse_labels(text)
+    except LabelsError as error:
+        raise typer.BadParameter(str(error)) from error
+
+
+def find_kubeconfig(given: str | None) -> str:
+    """Return the file that names the cluster."""
+    return given or str(Path.home() / ".kube" / "config")

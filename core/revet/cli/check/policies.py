@@ -1,16 +1,20 @@
 """The policies that `revet check` judges by: built in, given with -p, or found among the input."""
 
 import re
+import sys
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Final, TypeGuard
 
 import msgspec
 
 from revet.cli.check.report import Problem, UsedPolicy
 from revet.cli.check.scope import SelectingPolicy
-from revet.cli.load import Document
+from revet.cli.load import Document, InputProblem, find_inputs, find_renderers, load
 from revet.core.compiled_policy import CompiledPolicy
 from revet.core.errors import PolicyError
+from revet.core.model.mode import Mode
 from revet.core.model.policy import GROUP, KIND, VERSION, HardeningPolicy, Profile, parse_policy
 from revet.core.pointer import join
 
@@ -41,7 +45,7 @@ class Policies:
 
     def add(self, document: Document) -> None:
         """Take a policy of a file, or what is wrong with it."""
-        line = document.locate("").line
+        line = document.locate("").line or None
         file = document.source.file
         if not _is_known_kind(document):
             message = (
@@ -60,7 +64,14 @@ class Policies:
             message = f"{KIND} {policy.metadata.name} is there twice, first in {known[0]}"
             self.problems.append(Problem(file, line, message))
             return
-        self._add(policy, f"{file}:{line}")
+        self._add(policy, f"{file}:{line}" if line else file)
+
+    def list_ceilings(self) -> Iterator[str]:
+        """Say of each policy that does not enforce that it does not."""
+        for each in self.used:
+            if each.enforcement is not Mode.ENFORCE:
+                ceiling = f"has enforcement {each.enforcement}"
+                yield f"Policy {each.name} {ceiling}: in the cluster it does no more."
 
     def _add(self, policy: HardeningPolicy, source: str) -> None:
         compiled = CompiledPolicy.of(policy)
@@ -68,6 +79,26 @@ class Policies:
         self.models.append(policy)
         self.selecting.append(SelectingPolicy(compiled, spec.namespace_selector))
         self.used.append(UsedPolicy(compiled.name, spec.profile, spec.enforcement, source))
+
+
+def read_policies(text: str, policies: Policies) -> None:
+    """Take the policies of a file or folder, or the one of a profile."""
+    if is_profile(text) and not Path(text).exists():
+        policies.add_profile(text)
+        return
+    found = False
+    for loaded in load(find_inputs((text,)), find_renderers(), sys.stdin.buffer):
+        match loaded:
+            case Document() if is_policy(loaded):
+                policies.add(loaded)
+                found = True
+            case InputProblem(file, line, message):
+                policies.problems.append(Problem(file, line, message))
+                found = True
+    if not found:
+        profiles = ", ".join(Profile)
+        message = f"holds no HardeningPolicy, must hold one, or be one of {profiles}"
+        policies.problems.append(Problem(text, None, message))
 
 
 def is_policy(document: Document) -> bool:
@@ -94,4 +125,4 @@ def _problem(document: Document, text: str) -> Problem:
     name = document.value.get("metadata")
     name = name.get("name") if isinstance(name, dict) else None
     title = f"{KIND} {name}" if isinstance(name, str) else KIND
-    return Problem(document.source.file, place.line, f"{title}: {text}")
+    return Problem(document.source.file, place.line or None, f"{title}: {text}")

@@ -28,7 +28,8 @@ class ReportedFinding:
         control: the control's id.
         mode: the control's own in the policy, before the policy's ceiling.
         tier: the control's, 1 to 3.
-        line: of the offending field, or of the nearest parent that is there.
+        line: of the offending field, or of the nearest parent that is there; 0 where it stands in
+            no text.
         column: likewise.
         container: the container's name, if it is about one.
         pointer: JSON pointer from the object to the field.
@@ -56,7 +57,11 @@ class ReportedFinding:
 
 @dataclass(frozen=True, slots=True)
 class ReportedObject:
-    """An object that was judged; `rendered` says that its lines are not those of a file."""
+    """An object that was judged.
+
+    `rendered` says that its lines are not those of a file; `owner` is the controller of a Pod that
+    runs, as `ReplicaSet web-7c9f`.
+    """
 
     file: str
     rendered: bool
@@ -65,6 +70,7 @@ class ReportedObject:
     namespace: str
     name: str
     findings: tuple[ReportedFinding, ...]
+    owner: str = ""
 
     @property
     def title(self) -> str:
@@ -190,6 +196,11 @@ class Summary:
 def title(kind: str, namespace: str, name: str) -> str:
     """Write `Deployment shop/web`, or `ClusterRole reader` where there is no namespace."""
     return f"{kind} {namespace}/{name}" if namespace else f"{kind} {name}"
+
+
+def write_place(file: str, line: int, column: int) -> str:
+    """Write `file:line:column`, or the file alone where it has no lines."""
+    return f"{file}:{line}:{column}" if line else file
 
 
 def fails(finding: ReportedFinding, fail_on: Mode) -> bool:

@@ -38,6 +38,11 @@ class Document:
     value: dict[str, Any]
     tree: Tree = field(repr=False)
 
+    @property
+    def is_live(self) -> bool:
+        """Whether it was read from a cluster: it stands in no text."""
+        return self.source.origin == "cluster"
+
     def locate(self, pointer: str) -> Place:
         """Return the place of a field of this object, or of its nearest parent that is there."""
         return self.tree.locate(self.pointer + pointer)

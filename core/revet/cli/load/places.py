@@ -33,6 +33,10 @@ class TextError(ManifestError):
         self.place = place
 
 
+#: The place of all that stands in no text, such as what a cluster holds.
+NOWHERE: Final = Place(0, 0)
+
+
 def pack(line: int, column: int) -> int:
     """Return a place, both counted from 0, as one number."""
     return line << _COLUMN_BITS | column
@@ -48,7 +52,8 @@ class Tree:
     """A JSON value and its places.
 
     A field's place is that of its key, an item's that of its first character. The value may share
-    parts with itself (YAML's aliases): it is not to be changed.
+    parts with itself (YAML's aliases): it is not to be changed. Without any places the value
+    stands in no text.
     """
 
     value: object
@@ -56,6 +61,8 @@ class Tree:
 
     def locate(self, pointer: str) -> Place:
         """Return the place of what `pointer` names, or of its nearest parent that is there."""
+        if not self.places:
+            return NOWHERE
         value, index = self.value, 0
         for token in split(pointer):
             found = _step(value, token)
@@ -75,6 +82,8 @@ class Locator:
 
     def locate(self, pointer: str) -> Place:
         """Return the place of what `pointer` names, as Tree.locate does."""
+        if not self.tree.places:
+            return NOWHERE
         return unpack(self.tree.places[self._walk(pointer)[1]])
 
     def _walk(self, pointer: str) -> tuple[object, int, bool]:

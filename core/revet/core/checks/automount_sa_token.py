@@ -41,18 +41,18 @@ def _automount_sa_token(pod: Pod) -> Iterator[Finding]:
             return
         if seen.items[0].automount_service_account_token is False:
             return
-    match pod.around.is_bound(pod.namespace, name):
-        case None:
-            needs = f"all RoleBindings and ClusterRoleBindings, for ServiceAccount {account}"
-            yield Finding.unknown(_ID, _POINTER, needs)
-        case False:
-            yield Finding(
-                _ID,
-                _POINTER,
-                f"a token of ServiceAccount {account} is mounted, and no role is bound to that",
-                None,
-                Fix(f"automountServiceAccountToken: false, or the annotation {_NEEDED}"),
-            )
+    is_bound = pod.around.is_bound(pod.namespace, name)
+    if is_bound is None:
+        needs = f"all RoleBindings and ClusterRoleBindings, for ServiceAccount {account}"
+        yield Finding.unknown(_ID, _POINTER, needs)
+    elif not is_bound:
+        yield Finding(
+            _ID,
+            _POINTER,
+            f"a token of ServiceAccount {account} is mounted, and no role is bound to that",
+            None,
+            Fix(f"automountServiceAccountToken: false, or the annotation {_NEEDED}"),
+        )
 
 
 CHECK = Check(

@@ -28,19 +28,19 @@ def _netpol_pod_coverage(pod: Pod) -> Iterator[Finding]:
     if pod.spec.host_network:
         return
     for direction in _DIRECTIONS:
-        match is_isolated(pod, direction):
-            case None:
-                where = f" of Namespace {pod.namespace}" if pod.namespace else ""
-                yield Finding.unknown(_ID, "/metadata/labels", f"all NetworkPolicies{where}")
-                return
-            case False:
-                yield Finding(
-                    _ID,
-                    "/metadata/labels",
-                    f"no NetworkPolicy selects the pod for {direction}",
-                    None,
-                    Fix(f"a NetworkPolicy that selects it, with {direction} among policyTypes"),
-                )
+        is_covered = is_isolated(pod, direction)
+        if is_covered is None:
+            where = f" of Namespace {pod.namespace}" if pod.namespace else ""
+            yield Finding.unknown(_ID, "/metadata/labels", f"all NetworkPolicies{where}")
+            return
+        if not is_covered:
+            yield Finding(
+                _ID,
+                "/metadata/labels",
+                f"no NetworkPolicy selects the pod for {direction}",
+                None,
+                Fix(f"a NetworkPolicy that selects it, with {direction} among policyTypes"),
+            )
 
 
 CHECK = Check(

@@ -6,7 +6,14 @@ A case has one failure at most, with all its findings in the text: many readers 
 from collections.abc import Iterable
 from xml.etree import ElementTree as ET
 
-from revet.cli.check.report import Report, ReportedFinding, ReportedObject, count_noun, fails
+from revet.cli.check.report import (
+    Report,
+    ReportedFinding,
+    ReportedObject,
+    count_noun,
+    fails,
+    write_place,
+)
 from revet.core.message import plain
 from revet.core.model.mode import Mode
 
@@ -59,7 +66,7 @@ def _lines(judged: ReportedObject, findings: Iterable[ReportedFinding]) -> str:
     lines: list[str] = []
     for each in findings:
         word = "patched at admission" if each.patched else each.mode
-        place = f"{judged.file}:{each.line}:{each.column}"
+        place = write_place(judged.file, each.line, each.column)
         lines.append(plain(f"{place}: {word}: {each.control}: {each.place}: {each.message}"))
         if each.fix and not each.patched:
             lines.append(plain(f"  fix: {each.fix}"))

@@ -70,7 +70,7 @@ def _result(owner: ReportedObject, finding: ReportedFinding, rule: int) -> Json:
         text += f"\nfix: {finding.fix}"
     physical: Json = {"artifactLocation": {"uri": _uri(owner.file)}}
     # The lines of what was rendered are not those of any file.
-    if not owner.rendered:
+    if finding.line and not owner.rendered:
         physical["region"] = {"startLine": finding.line, "startColumn": finding.column}
     logical = {"fullyQualifiedName": f"{owner.title}{finding.pointer}", "kind": "object"}
     return {

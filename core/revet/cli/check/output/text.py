@@ -21,6 +21,7 @@ from revet.cli.check.report import (
     fails,
     list_kinds,
     summarize,
+    write_place,
 )
 from revet.core.checks import BY_ID
 from revet.core.message import plain
@@ -57,7 +58,7 @@ def render_text(report: Report, fail_on: Mode, style: Style) -> str:
     """Return the report as text."""
     summary = summarize(report, BY_ID)
     sections = [
-        *(_object(each, style) for each in report.objects if each.findings),
+        *(_object(each, style) for each in _fold(report.objects)),
         _section("Not checked", _not_checked(report), style),
         _section("Not served", _not_served(report), style),
         _section("Bad input", list_problems(report), style),
@@ -91,9 +92,26 @@ def render_verdict(report: Report, fail_on: Mode, style: Style) -> str:
     return style.paint("; ".join(parts), f"{_BOLD};{_GREEN if clean else _RED}")
 
 
-def _object(judged: ReportedObject, style: Style) -> str:
+def _fold(objects: Iterable[ReportedObject]) -> Iterator[list[ReportedObject]]:
+    """Put pods of one controller together where they have the same findings."""
+    found: dict[tuple[object, ...], list[ReportedObject]] = {}
+    for number, each in enumerate(objects):
+        if each.findings:
+            key = (each.namespace, each.owner, each.findings) if each.owner else (number,)
+            found.setdefault(key, []).append(each)
+    yield from found.values()
+
+
+def _title(alike: list[ReportedObject]) -> str:
+    first = alike[0]
+    more = f" and {len(alike) - 1} more" if len(alike) > 1 else ""
+    return first.title + more + (f" of {first.owner}" if first.owner else "")
+
+
+def _object(alike: list[ReportedObject], style: Style) -> str:
+    judged = alike[0]
     rendered = f" (rendered from {plain(judged.file)})" if judged.rendered else ""
-    lines = [style.paint(plain(judged.title), _BOLD) + rendered]
+    lines = [style.paint(plain(_title(alike)), _BOLD) + rendered]
 
     def key(finding: ReportedFinding) -> tuple[str, str, str, bool]:
         return finding.control, finding.pointer, finding.message, finding.patched
@@ -115,10 +133,11 @@ def _finding(
     first = same[0]
     mode = max(each.mode for each in same)
     word, colour = (_PATCHED, _DIM) if first.patched else (str(mode), _COLOURS[mode])
-    where = plain(f"{file}:{first.line}:{first.column}")
+    # Of what stands in no text its title says where it is.
+    where = f"{plain(write_place(file, first.line, first.column))}  " if first.line else ""
     control = style.link(first.control, find_page(first.control))
     policies = f" ({', '.join(plain(each.policy) for each in same)})" if name_policies else ""
-    yield f"  {where}  {style.paint(f'{word:<{_WORD}}', colour)}  {control}{policies}"
+    yield f"  {where}{style.paint(f'{word:<{_WORD}}', colour)}  {control}{policies}"
     yield f"    {plain(f'{first.place}: {first.message}')}"
     if first.fix and not first.patched:
         yield f"    fix: {plain(first.fix)}"
