@@ -124,6 +124,7 @@ def test_a_leader_that_hung_ends_when_it_finds_another(
     finally:
         first.resume()
     wait_for(lambda: first.get("/healthz")[0] == 0, "the end of the first", 5)
+    wait_for(lambda: first.events()[-1] == "stopped", "its last word", 5)
     assert first.logged()[-1]["reason"] == "the lease was lost"
     assert _leads(second)
 

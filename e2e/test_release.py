@@ -195,8 +195,22 @@ def test_uninstalling_leaves_nothing_but_the_crd_with_all_of_ours_dead(release: 
     assert release.is_installed() is False
     _wait_for(lambda: not _left(release, chart), "rid of the chart's objects")
     _wait_for(lambda: not _left(release, made), "rid of what its ClusterRole owns")
-    assert plane.kubectl("get", "leases", _OWN, "--output=name").stdout == ""
+    leases = ("get", "leases", _OWN, "--output=name")
+    _wait_for(lambda: not plane.kubectl(*leases).stdout, "rid of the Lease")
     assert plane.kubectl("get", "crd", "hardeningpolicies.revet.dev").returncode == 0
+    release.install()
+
+
+def test_an_operator_that_ends_late_is_in_no_new_installations_way(release: Release) -> None:
+    plane = release.plane
+    release.start_operator()
+    release.uninstall()
+    role = ("get", "clusterrole", OPERATOR, "--ignore-not-found", "--output=name")
+    _wait_for(lambda: not plane.kubectl(*role).stdout, "rid of the owner")
+    # It would make its Lease again, if that could still go with its owner.
+    plane.kubectl("delete", "lease", OPERATOR, _OWN, "--ignore-not-found")
+    release.operator.stop()
+    assert plane.kubectl("get", "leases", _OWN, "--output=name").stdout == ""
     release.install()
 
 

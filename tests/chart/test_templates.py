@@ -40,7 +40,7 @@ def test_the_names_are_those_that_the_operator_knows(manifests: list[Manifest]) 
     names = {f"{each['kind']}/{each['metadata']['name']}" for each in manifests}
     accounts = ("ServiceAccount", "ClusterRole", "ClusterRoleBinding", "Deployment")
     expected = {f"{kind}/{name}" for kind in accounts for name in _PROCESSES}
-    expected |= {"Role/revet-operator", "RoleBinding/revet-operator", "Lease/revet-operator"}
+    expected |= {"Role/revet-operator", "RoleBinding/revet-operator"}
     expected |= {"Service/revet-webhook", "PodDisruptionBudget/revet-webhook"}
     expected |= {"ClusterRole/revet-policy-admin", "ClusterRole/revet-policy-viewer"}
     assert names - {"PodMonitor/revet", "PrometheusRule/revet"} == expected

@@ -12,6 +12,7 @@ from kubernetes.aio.client.models.v1_lease import V1Lease
 from kubernetes.aio.leaderelection.leaderelectionrecord import LeaderElectionRecord
 
 from revet.adapters.lease import REQUEST_S, Lease
+from revet.core.model.meta import Owner
 
 NOW = "2026-11-22 06:00:00.5"
 RECORD = LeaderElectionRecord("me", "15", NOW, NOW)
@@ -28,9 +29,13 @@ def server(request: pytest.FixtureRequest) -> Iterator[str]:
             yield f"http://127.0.0.1:{listener.getsockname()[1]}"
 
 
+async def _owner() -> Owner:
+    return Owner("rbac.authorization.k8s.io/v1", "ClusterRole", "revet-operator", "4f")
+
+
 async def _try(server: str) -> tuple[object, bool, bool]:
     async with ApiClient(Configuration(host=server)) as client:
-        lease = Lease("revet-operator", "revet-system", "me", client)
+        lease = Lease("revet-operator", "revet-system", "me", client, _owner)
         lease.lease_reference = V1Lease()
         return (
             await lease.get("revet-operator", "revet-system"),

@@ -5,7 +5,7 @@ minutes, while the Lease is somebody else's already.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Final
 
 import aiohttp
@@ -13,8 +13,12 @@ from kubernetes.aio.client.api_client import ApiClient
 from kubernetes.aio.client.exceptions import ApiException
 from kubernetes.aio.client.models.v1_lease import V1Lease
 from kubernetes.aio.client.models.v1_object_meta import V1ObjectMeta
+from kubernetes.aio.client.models.v1_owner_reference import V1OwnerReference
 from kubernetes.aio.leaderelection.leaderelectionrecord import LeaderElectionRecord
 from kubernetes.aio.leaderelection.resourcelock.leaselock import LeaseLock
+
+from revet.adapters.kube import KubeError
+from revet.core.model.meta import MANAGED_BY, Owner
 
 #: For one request; a try is two of them.
 REQUEST_S: Final = 1.5
@@ -24,11 +28,20 @@ _NO_ANSWER: Final = (aiohttp.ClientError, OSError, TimeoutError)
 class Lease(LeaseLock):
     """A lock that says what failed, and raises nothing.
 
-    `when_taken` is called each time that somebody else is found to hold it.
+    `when_taken` is called each time that somebody else is found to hold it. `owner` gives the
+    object that takes the Lease with it when it goes; without one no Lease is made.
     """
 
-    def __init__(self, name: str, namespace: str, identity: str, client: ApiClient) -> None:
+    def __init__(
+        self,
+        name: str,
+        namespace: str,
+        identity: str,
+        client: ApiClient,
+        owner: Callable[[], Awaitable[Owner]],
+    ) -> None:
         super().__init__(name, namespace, identity, client)
+        self._owner = owner
         self.when_taken: Callable[[], None] = lambda: None
 
     async def get(
@@ -53,11 +66,11 @@ class Lease(LeaseLock):
     ) -> bool:
         """Make it, as the holder; upstream's asks in a way that its own client refuses."""
         spec = self.update_lease(election_record)
-        body = V1Lease(metadata=V1ObjectMeta(name=name), spec=spec)
         try:
             async with asyncio.timeout(REQUEST_S):
+                body = V1Lease(metadata=_metadata(name, await self._owner()), spec=spec)
                 await self.api_instance.create_namespaced_lease(namespace, body)
-        except (ApiException, *_NO_ANSWER):
+        except (ApiException, KubeError, *_NO_ANSWER):
             return False
         return True
 
@@ -68,3 +81,10 @@ class Lease(LeaseLock):
                 return await super().update(name, namespace, updated_record)
         except _NO_ANSWER:
             return False
+
+
+def _metadata(name: str, owner: Owner) -> V1ObjectMeta:
+    reference = V1OwnerReference(
+        api_version=owner.api_version, kind=owner.kind, name=owner.name, uid=owner.uid
+    )
+    return V1ObjectMeta(name=name, labels=dict(MANAGED_BY), owner_references=[reference])

@@ -20,6 +20,7 @@ from revet.operator.confirmations import Confirmations
 from revet.operator.context import Context
 from revet.operator.credentials import Credentials
 from revet.operator.guarding import Guarding
+from revet.operator.owner import read_owner
 from revet.operator.picture import CLUSTER, PolicySeen
 from revet.operator.prober import Prober
 from revet.operator.room import find_crowded, without
@@ -67,7 +68,7 @@ class Entries:
             KubeError: something could not be read or written; the rest was tried all the same.
 
         """
-        owner = await self._owner()
+        owner = await read_owner(self._context.objects, self._settings.owner)
         trusted = self._trusted_bundles()
         trust = await self._credentials.keep(owner, trusted)
         self._bundle = trust.bundle
@@ -123,13 +124,6 @@ class Entries:
         except KubeError:
             counted.set(nan)
             raise
-
-    async def _owner(self) -> Owner:
-        role = await self._context.objects.get("ClusterRole", self._settings.owner)
-        if role is None:
-            raise KubeError(f"the ClusterRole {self._settings.owner} is gone: nothing is made")
-        api_version = "rbac.authorization.k8s.io/v1"
-        return Owner(api_version, "ClusterRole", self._settings.owner, role["metadata"]["uid"])
 
     async def _keep_entries(self, kind: str, bundle: bytes, owner: Owner) -> None:
         """See that the configuration of a kind is as it may be now, or is gone."""

@@ -32,6 +32,7 @@ from revet.operator.context import Context
 from revet.operator.election import elect
 from revet.operator.intake import Intake
 from revet.operator.metrics import Metrics
+from revet.operator.owner import read_owner
 from revet.operator.picture import CLUSTER, Key, Picture
 from revet.operator.queue import Queue
 from revet.operator.reconcile import Reconciler, keep_fresh
@@ -119,7 +120,8 @@ async def _elect(context: Context, end: Callable[[str], None]) -> None:
             context.log.write("failed", about="leader", trace="".join(format_exception(error)))
             end("a part of it failed")
 
-    lease = Lease(settings.lease, settings.namespace, settings.identity, context.kube.client)
+    owner = partial(read_owner, context.objects, settings.owner)
+    lease = Lease(settings.lease, settings.namespace, settings.identity, context.kube.client, owner)
     await elect(lease, lead, lambda: end("the lease was lost"))
 
 
