@@ -166,7 +166,7 @@ def test_the_largest_policy_leaves_room_for_others() -> None:
     rendered = webhook_configurations([largest], Backend(b"c" * 800), ())
     nothing: Mapping[str, Sequence[str]] = dict.fromkeys(KINDS, ())
     assert find_crowded(rendered, nothing) == frozenset()
-    assert max(len(json.dumps(each)) for each in rendered) < room.MOST_BYTES / 3
+    assert max(len(json.dumps(each)) for each in rendered) < room.MOST_BYTES / 2
 
 
 def _is_valid(manifest: dict[str, Any]) -> bool:

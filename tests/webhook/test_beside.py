@@ -36,9 +36,14 @@ BINDING: Manifest = {
 }
 
 
+UID = "5c"
+
+
 def _policy(mode: str = "Enforce", name: str = "strict") -> Manifest:
     controls = [{"id": CONTROL, "mode": mode}, *OFF]
-    return policy(name, {"tier": "prod"}, enforcement="Enforce", controls=controls)
+    manifest = policy(name, {"tier": "prod"}, enforcement="Enforce", controls=controls)
+    manifest["metadata"]["uid"] = UID
+    return manifest
 
 
 def _pod() -> Manifest:
@@ -150,13 +155,13 @@ async def test_a_policy_is_judged_by_when_what_it_needs_was_seen(webhook: Harnes
     _see(webhook, BINDING)
     assert await judged() == {}
     webhook.see()
-    assert await judged() == {"strict": 0}
+    assert await judged() == {UID: 0}
     assert webhook.knowledge.beside.unlisted() == []
     # Where it would only warn, no entry need wait for it.
     webhook.knowledge.beside.close("ServiceAccount")
     webhook.know(_policy("Warn"))
     [warns] = webhook.knowledge.policies.compiled.values()
-    assert await judged() == ({"strict": 0} if path in {e.path for _, e in warns.entries} else {})
+    assert await judged() == ({UID: 0} if path in {e.path for _, e in warns.entries} else {})
 
 
 async def test_what_was_not_heard_of_for_long_is_unknown_again() -> None:

@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from revet.cli.check.printing import Printing
 
 INCOMPLETE: Final = 1
-
 BAD_INPUT: Final = 2
 
 
@@ -287,11 +286,6 @@ def cleanup(
     except KubeError as error:
         typer.echo(f"revet cleanup: {error}", err=True)
         raise typer.Exit(BAD_INPUT) from error
-    _admit(failed)
-
-
-def _admit(failed: list[str]) -> None:
-    """Say what cleanup could not take back, and end with a code that tells of it."""
     for each in failed:
         typer.echo(f"revet cleanup: {each}", err=True)
     if failed:
