@@ -27,6 +27,7 @@ class Program:
         self.health = free_port()
         self.flags = list(flags)
         self._name = name
+        self._first_line = 0
         self._process = Process(title or name, plane.folder)
 
     @property
@@ -38,6 +39,7 @@ class Program:
 
     def start(self) -> None:
         """Start it, and return when it is ready."""
+        self._first_line = len(self.logged())
         program = str(Path(sys.executable).parent / self._name)
         self._process.start([program, f"--health=127.0.0.1:{self.health}", *self.flags])
         self._process.wait_until(lambda: self.get("/readyz")[0] == http.HTTPStatus.OK, "ready")
@@ -86,7 +88,13 @@ class Program:
         """Read of what kind the lines are that it has logged, but for decisions, in order."""
         return [line["event"] for line in self.logged() if line["event"] != "decision"]
 
+    def logged_since_start(self) -> list[dict[str, Any]]:
+        """Read what it has logged since it was started the last time."""
+        return self.logged()[self._first_line :]
+
     def logged(self) -> list[dict[str, Any]]:
         """Read all lines that it has logged."""
+        if not self._process.log.exists():
+            return []
         lines = self._process.log.read_text().splitlines()
         return [json.loads(line) for line in lines if line.startswith("{")]

@@ -38,14 +38,14 @@ def put(release: Release, trust: Trust, serving: KeyPair) -> None:
     wait_for(lambda: release.webhook.certificate.read_bytes() == serving.certificate, "mounted")
 
 
-def bundle(api: Api) -> bytes:
-    """Read the bundle that the entries carry."""
-    [carried] = {
+def bundles(api: Api) -> list[bytes]:
+    """Read the bundles that the entries carry: two while one configuration is written already."""
+    carried = [
         each["clientConfig"]["caBundle"]
         for kind in _KINDS
         for each in api.send("GET", f"{_PATH}/{kind}/revet").body["webhooks"]
-    }
-    return base64.b64decode(carried)
+    ]
+    return [base64.b64decode(each) for each in dict.fromkeys(carried)]
 
 
 def shake_hands(release: Release, trusted: bytes) -> str:

@@ -13,6 +13,7 @@ from e2e.modes import CONTROLS, LABELS, POLICIES, is_judged, kubectl_create, rea
 from e2e.webhook import Webhook
 from tests.support.manifests import (
     WORKLOADS,
+    Manifest,
     container,
     good_container,
     good_pod,
@@ -152,6 +153,15 @@ def _denials(api: Api, namespace: str) -> list[Any]:
     ]
 
 
+def _decisions(webhook: Webhook, name: str) -> list[Manifest]:
+    """Read what was decided on an object: the lines come in batches, a moment after the answer."""
+    return [line for line in webhook.decisions() if line["name"] == name]
+
+
+def _last_operation(webhook: Webhook, name: str) -> str:
+    return next((line["operation"] for line in reversed(_decisions(webhook, name))), "")
+
+
 def test_a_pod_is_patched_as_told(webhook: Webhook, api: Api, spaces: Namespaces) -> None:
     plain = pod("patched", container(securityContext={"runAsUser": 10001}))
     created = api.create(plain, spaces["patch"])
@@ -164,7 +174,8 @@ def test_a_pod_is_patched_as_told(webhook: Webhook, api: Api, spaces: Namespaces
         "allowPrivilegeEscalation": False,
         "capabilities": {"drop": ["ALL"]},
     }
-    decisions = [line for line in webhook.decisions() if line["name"] == "patched"]
+    wait_for(lambda: len(_decisions(webhook, "patched")) == 2, "told in the log")
+    decisions = _decisions(webhook, "patched")
     assert [line["verdict"] for line in decisions if line["door"] == "mutate"] == ["patched"]
     # What was right already is left as it was.
     good = api.create(good_pod("untouched"), spaces["patch"])
@@ -235,8 +246,8 @@ def test_a_pod_is_resized(webhook: Webhook, api: Api, spaces: Namespaces) -> Non
     change = {"spec": {"containers": [{"name": "app", "resources": {"requests": {"cpu": "20m"}}}]}}
     answer = api.patch(target, spaces["enforce"], change, "/resize", content_type=STRATEGIC)
     assert answer.is_success, answer.message
-    lines = [line for line in webhook.decisions() if line["name"] == "resized"]
-    assert lines[-1]["verdict"] == "allowed"
+    wait_for(lambda: _last_operation(webhook, "resized") == "UPDATE", "told in the log")
+    assert _decisions(webhook, "resized")[-1]["verdict"] == "allowed"
 
 
 def test_system_namespaces_are_never_refused(webhook: Webhook, api: Api) -> None:
