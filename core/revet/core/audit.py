@@ -81,7 +81,8 @@ class Tally:
         if isinstance(subject, Subject) and not policy.selects_pod(_labels(subject)):
             return
         key, workload = _identify(subject, namespace)
-        self._workloads.add(key)
+        if isinstance(subject, Subject):
+            self._workloads.add(key)
         for verdict in decision.verdicts:
             if verdict.applied.policy.name != policy.name:
                 continue

@@ -16,7 +16,7 @@ class Counts(Model, extra="ignore"):
     namespaces: Count = 0
     """The namespaces that are selected."""
     workloads: Count = 0
-    """The workloads that were audited, and the other objects that its controls judge."""
+    """The workloads that were audited. Other objects count only below, where they are found."""
     would_be_denied: Count = 0
     """Those of them that would be denied if the policy's enforcement were Enforce."""
     non_compliant: Count = 0
