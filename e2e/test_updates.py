@@ -114,6 +114,10 @@ def _entries(release: Release) -> list[Any]:
     ]
 
 
+def _resources(answer: Any) -> list[Any]:  # noqa: ANN401 -- text, where the group is not served
+    return answer["resources"] if isinstance(answer, dict) and "resources" in answer else []
+
+
 def test_all_that_the_entries_rules_name_is_updated_here(running: Release, api: Api) -> None:
     entries = _entries(running)
     sorts = {entry["name"].rpartition("-")[0] for entry in entries}
@@ -134,7 +138,7 @@ def test_all_that_the_entries_rules_name_is_updated_here(running: Release, api: 
     known = {
         (root, version, each["name"]): each["kind"]
         for root, version in {place[:2] for place in named}
-        for each in api.send("GET", f"{root}/{version}").body.get("resources", ())
+        for each in _resources(api.send("GET", f"{root}/{version}").body)
     }
     plain = {place for place in named if "/" not in place[2]}
     # Services, roles and the like: e2e/test_items.py updates them, Gateways are not served here.

@@ -68,7 +68,9 @@ def _tamper(stage: Stage, namespace: str) -> tuple[set[str], list[Any]]:
     stage.operator.kill()
     stage.kubectl("delete", "networkpolicies", "--all", f"--namespace={namespace}")
     stage.kubectl("label", "namespace", namespace, f"{LABEL}=privileged", "--overwrite")
-    change = [{"op": "replace", "path": "/webhooks/0/failurePolicy", "value": "Ignore"}]
+    enforcing = [each["failurePolicy"] for each in stood[1]].index("Fail")
+    place = f"/webhooks/{enforcing}/failurePolicy"
+    change = [{"op": "replace", "path": place, "value": "Ignore"}]
     stage.kubectl("patch", _ENTRIES, "--type=json", f"--patch={json.dumps(change)}")
     changed = (
         not isolation(stage, namespace),
