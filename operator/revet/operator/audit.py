@@ -6,7 +6,6 @@ we were down.
 
 import asyncio
 from contextlib import suppress
-from traceback import format_exception
 from typing import Final
 
 from revet.adapters.kube import Collection, KubeError
@@ -80,7 +79,7 @@ class Audit:
             self._context.log.complain(f"the audit failed, counts stay as they are: {error}")
             return False
         except Exception as error:  # noqa: BLE001 -- the counts must not stop all the rest
-            self._context.log.write("failed", about="audit", trace="".join(format_exception(error)))
+            self._context.log.fail(error, about="audit")
             return False
         finally:
             self._ended_at = self._clock()
@@ -119,7 +118,7 @@ class Audit:
         except ManifestError as error:
             self._context.log.complain(f"a pod can't be read, it is not counted: {error}")
         except Exception as error:  # noqa: BLE001 -- one odd pod must not stop the count of all
-            self._context.log.write("failed", about="audit", trace="".join(format_exception(error)))
+            self._context.log.fail(error, about="audit")
 
     def _count(
         self, data: bytes, where: dict[str, tuple[Applied, ...]], tallies: dict[str, Tally]
