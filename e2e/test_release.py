@@ -3,12 +3,12 @@
 import json
 import re
 import textwrap
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Final
 
 import pytest
 
+from e2e.api import wait_for
 from e2e.cluster.controlplane import ControlPlane
 from e2e.cluster.process import ClusterError
 from e2e.program import Program
@@ -19,13 +19,6 @@ from tests.support.manifests import Manifest, workload
 WEBHOOK: Final = "revet-webhook"
 OPERATOR: Final = "revet-operator"
 _OWN: Final = f"--namespace={NAMESPACE}"
-_TIMEOUT_S: Final = 30
-
-
-def _wait_for(is_true: Callable[[], bool], what: str) -> None:
-    deadline = time.monotonic() + _TIMEOUT_S
-    while not is_true():
-        assert time.monotonic() < deadline, f"not {what} after {_TIMEOUT_S} s"
 
 
 def test_pods_of_the_chart_pass_pod_security_restricted(release: Release) -> None:
@@ -91,7 +84,7 @@ def test_the_webhook_can_do_its_work_as_its_own_account(serving: Release) -> Non
     plane.kubectl("create", f"--namespace={namespace}", "--filename=-", input=bad)
     # Its controller can't create the pod: the webhook says so in an Event, which is its only write.
     events = ("get", "events", f"--namespace={namespace}", "--output=json")
-    _wait_for(
+    wait_for(
         lambda: any(
             each["source"].get("component") == WEBHOOK
             for each in json.loads(plane.kubectl(*events).stdout)["items"]
@@ -107,7 +100,7 @@ def test_a_new_certificate_reaches_the_webhook(serving: Release) -> None:
     reloads = serving.webhook.metric("revet_certificate_reloads_total", result="ok")
     renewed = _certificate(serving.plane)
     serving.plane.apply(renewed)
-    _wait_for(
+    wait_for(
         lambda: serving.webhook.metric("revet_certificate_reloads_total", result="ok") > reloads,
         "reloaded",
     )
@@ -125,7 +118,7 @@ def test_the_mount_outlives_a_restart_of_the_api_server(release: Release) -> Non
     renewed = _certificate(release.plane)
     release.plane.apply(renewed)
     served = release.mount.folder / "tls.crt"
-    _wait_for(lambda: served.read_text() == renewed["stringData"]["tls.crt"], "written")
+    wait_for(lambda: served.read_text() == renewed["stringData"]["tls.crt"], "written")
     release.mount.stop()
 
 
@@ -152,7 +145,7 @@ def test_both_do_all_their_work_with_the_rights_of_the_chart(both: Release) -> N
         plane.kubectl(*wait, "--timeout=30s")
     plane.kubectl("delete", "hardeningpolicy", "release-both")
     entries = ("get", "validatingwebhookconfiguration", "revet", "--ignore-not-found")
-    _wait_for(lambda: not plane.kubectl(*entries).stdout, "rid of its entries")
+    wait_for(lambda: not plane.kubectl(*entries).stdout, "rid of its entries")
     assert _refusals(both.operator) == _refusals(both.webhook) == []
     plane.delete_namespace(namespace)
 
@@ -197,10 +190,10 @@ def test_uninstalling_leaves_nothing_but_the_crd_with_all_of_ours_dead(release: 
     assert len(_left(release, chart).split()) == chart.count("\nkind: ") >= 12
     release.uninstall()
     assert release.is_installed() is False
-    _wait_for(lambda: not _left(release, chart), "rid of the chart's objects")
-    _wait_for(lambda: not _left(release, made), "rid of what its ClusterRole owns")
+    wait_for(lambda: not _left(release, chart), "rid of the chart's objects")
+    wait_for(lambda: not _left(release, made), "rid of what its ClusterRole owns")
     leases = ("get", "leases", _OWN, "--output=name")
-    _wait_for(lambda: not plane.kubectl(*leases).stdout, "rid of the Lease")
+    wait_for(lambda: not plane.kubectl(*leases).stdout, "rid of the Lease")
     assert plane.kubectl("get", "crd", "hardeningpolicies.revet.dev").returncode == 0
     release.install()
 
@@ -210,7 +203,7 @@ def test_an_operator_that_ends_late_is_in_no_new_installations_way(release: Rele
     release.start_operator()
     release.uninstall()
     role = ("get", "clusterrole", OPERATOR, "--ignore-not-found", "--output=name")
-    _wait_for(lambda: not plane.kubectl(*role).stdout, "rid of the owner")
+    wait_for(lambda: not plane.kubectl(*role).stdout, "rid of the owner")
     # It would make its Lease again, if that could still go with its owner.
     plane.kubectl("delete", "lease", OPERATOR, _OWN, "--ignore-not-found")
     release.operator.stop()

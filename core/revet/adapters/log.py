@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable
+from traceback import format_exception
 from typing import Any, BinaryIO
 
 import msgspec
@@ -39,6 +40,10 @@ class Log:
     def complain(self, message: str) -> None:
         """Write that something went wrong that the process goes on with."""
         self.write("error", message=message)
+
+    def fail(self, error: BaseException, **fields: Any) -> None:  # noqa: ANN401 -- as in write
+        """Write that something failed that nobody foresaw, with its trace."""
+        self.write("failed", **fields, trace="".join(format_exception(error)))
 
     def flush(self) -> None:
         """Write what waits; the process calls it last of all."""

@@ -11,10 +11,15 @@ from typing import Final
 
 from revet.adapters.kube import Kube, KubeError
 from revet.adapters.objects import Objects
-from revet.core.model.meta import FIELD_MANAGER, MANAGED_BY, POD_SECURITY_ANNOTATION, Manifest
-from revet.core.model.policy import GROUP, KIND
+from revet.core.model.meta import (
+    FIELD_MANAGER,
+    MANAGED_SELECTOR,
+    POD_SECURITY_ANNOTATION,
+    Manifest,
+    is_labelled,
+)
 from revet.core.render.guard import NAME as GUARD
-from revet.core.render.networkpolicy import NAMES
+from revet.core.render.networkpolicy import NAMES, is_policys
 from revet.core.render.webhook import NAME as ENTRIES
 from revet.core.restoration import restoration
 
@@ -30,7 +35,6 @@ _OWN_KINDS: Final = (*_NAMES, _ISOLATION)
 #: What the API server says where an object has changed since it was read.
 _CHANGED: Final = (HTTPStatus.CONFLICT, HTTPStatus.UNPROCESSABLE_ENTITY)
 _MOST_ATTEMPTS: Final = 5
-_SELECTOR: Final = ",".join(f"{key}={value}" for key, value in MANAGED_BY.items())
 
 
 @dataclass(slots=True)
@@ -65,10 +69,12 @@ async def find(kube: Kube) -> Leftovers:
     found = Leftovers(policies=await objects.list("HardeningPolicy"))
     for kind in _OWN_KINDS:
         # What is ours by name is so without the label, too; of NetworkPolicies there may be many.
-        for each in await objects.list(kind, selector=_SELECTOR if kind == _ISOLATION else ""):
+        for each in await objects.list(
+            kind, selector=MANAGED_SELECTOR if kind == _ISOLATION else ""
+        ):
             if _is_ours(each):
                 found.objects.append(each)
-            elif _is_labelled(each):
+            elif is_labelled(each):
                 found.others.append(each)
     found.namespaces = [
         each
@@ -120,21 +126,11 @@ def _is_ours(manifest: Manifest) -> bool:
     name: str = manifest["metadata"]["name"]
     kind = manifest["kind"]
     if kind in _NAMES:
-        return name == _NAMES[kind] and (_is_labelled(manifest) or _is_written_by_us(manifest))
-    if any(_is_policy(each) for each in manifest["metadata"].get("ownerReferences") or ()):
+        return name == _NAMES[kind] and (is_labelled(manifest) or _is_written_by_us(manifest))
+    if is_policys(manifest):
         return True
     # Without its owner it is ours by its name and by who wrote it, which no copy takes along.
     return NAMES.fullmatch(name) is not None and _is_written_by_us(manifest)
-
-
-def _is_labelled(manifest: Manifest) -> bool:
-    labels = manifest["metadata"].get("labels") or {}
-    return all(labels.get(key) == value for key, value in MANAGED_BY.items())
-
-
-def _is_policy(owner: Manifest) -> bool:
-    group, _, _ = str(owner["apiVersion"]).partition("/")
-    return (group, owner["kind"]) == (GROUP, KIND)
 
 
 def _is_written_by_us(manifest: Manifest) -> bool:

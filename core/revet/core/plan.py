@@ -4,7 +4,7 @@ import json
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any, Final, TypeGuard, cast
 
-from revet.core.model.meta import MANAGED_BY, Manifest
+from revet.core.model.meta import Manifest, is_labelled
 from revet.core.pointer import join
 
 #: What the API server or others fill in; nothing of it is compared.
@@ -33,11 +33,8 @@ def identify(manifest: Manifest) -> tuple[str, str, str]:
 
 def is_ours(live: Manifest, owner_uid: str) -> bool:
     """Return whether an object has our label and the owner of that uid."""
-    metadata = live["metadata"]
-    labels: Mapping[str, str] = metadata.get("labels") or {}
-    owners: list[Manifest] = metadata.get("ownerReferences") or []
-    is_labelled = all(labels.get(key) == value for key, value in MANAGED_BY.items())
-    return is_labelled and any(each.get("uid") == owner_uid for each in owners)
+    owners: list[Manifest] = live["metadata"].get("ownerReferences") or []
+    return is_labelled(live) and any(each.get("uid") == owner_uid for each in owners)
 
 
 def differs(desired: Manifest, live: Manifest, tolerated_keys: Collection[str] = ()) -> str | None:

@@ -8,7 +8,6 @@ import asyncio
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import suppress
 from http import HTTPStatus
-from traceback import format_exception
 from typing import Final
 
 from revet.adapters.kube import Collection, KubeError
@@ -86,7 +85,7 @@ class Audit:
             self._context.log.complain(f"the audit failed, counts stay as they are: {error}")
             return False
         except Exception as error:  # noqa: BLE001 -- the counts must not stop all the rest
-            self._context.log.write("failed", about="audit", trace="".join(format_exception(error)))
+            self._context.log.fail(error, about="audit")
             return False
         finally:
             self._ended_at = self._clock()
@@ -164,7 +163,7 @@ class Audit:
         except ManifestError as error:
             self._context.log.complain(f"an object can't be read, it is not counted: {error}")
         except Exception as error:  # noqa: BLE001 -- an odd object must not stop the count of all
-            self._context.log.write("failed", about="audit", trace="".join(format_exception(error)))
+            self._context.log.fail(error, about="audit")
 
     def _count(
         self,

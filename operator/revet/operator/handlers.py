@@ -12,8 +12,9 @@ import kopf
 
 from revet.adapters.kube import Kube
 from revet.adapters.objects import RESOURCES
+from revet.core.model.meta import MANAGED_SELECTOR
 from revet.operator.context import Context
-from revet.operator.intake import MANAGED, OWN_KINDS, WATCHED_KINDS, Intake, see
+from revet.operator.intake import OWN_KINDS, WATCHED_KINDS, Intake, see
 
 _AGAIN_S: Final = 1.0
 #: For a minute. An outage as long has cost us the Lease; what else lasts, such as a missing right,
@@ -49,7 +50,7 @@ def settings() -> kopf.OperatorSettings:
     made.networking.error_backoffs = (_AGAIN_S,) * _TRIES
     for kind in OWN_KINDS:
         group = RESOURCES[kind].api_version.partition("/")[0]
-        made.watching.label_selectors[group, RESOURCES[kind].plural] = MANAGED
+        made.watching.label_selectors[group, RESOURCES[kind].plural] = MANAGED_SELECTOR
     return made
 
 

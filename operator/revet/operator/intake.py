@@ -6,11 +6,10 @@ A watch that has lost track lists again, and that list does not say what was del
 import asyncio
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
-from traceback import format_exception
 from typing import Final
 
 from revet.adapters.kube import KubeError
-from revet.core.model.meta import MANAGED_BY, Manifest
+from revet.core.model.meta import MANAGED_SELECTOR, Manifest
 from revet.operator.context import Context
 from revet.operator.picture import Key, NamespaceSeen, Picture, PolicySeen
 
@@ -23,7 +22,6 @@ OWN_KINDS: Final = (
     "ValidatingAdmissionPolicyBinding",
 )
 WATCHED_KINDS: Final = ("Namespace", "HardeningPolicy", *OWN_KINDS)
-MANAGED: Final = ",".join(f"{key}={value}" for key, value in MANAGED_BY.items())
 
 _SETTLE_S: Final = 0.2  # the watches list again at about the same time
 _AGAIN_S: Final = 1.0
@@ -74,7 +72,7 @@ class Intake:
     async def _compare(self, kind: str) -> None:
         context = self._context
         before, gone = seen(context.picture, kind), context.picture.gone
-        selector = MANAGED if kind in OWN_KINDS else ""
+        selector = MANAGED_SELECTOR if kind in OWN_KINDS else ""
         listed = await context.objects.list(kind, selector=selector)
         found = compare(context.picture, kind, before, listed, gone, self._note_odd)
         for number, touched in enumerate(found):
@@ -83,8 +81,7 @@ class Intake:
                 await asyncio.sleep(0)
 
     def _note_odd(self, name: str, error: Exception) -> None:
-        trace = "".join(format_exception(error))
-        self._context.log.write("failed", about="intake", name=name, trace=trace)
+        self._context.log.fail(error, about="intake", name=name)
 
 
 def see(

@@ -10,7 +10,6 @@ from collections.abc import Callable
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from functools import partial
-from traceback import format_exception
 from typing import Final
 
 import kopf
@@ -117,7 +116,7 @@ async def _elect(context: Context, end: Callable[[str], None]) -> None:
         try:
             await _lead(context, lambda: end(_ASKED))
         except Exception as error:  # noqa: BLE001 -- a leader that does nothing must not stay
-            context.log.write("failed", about="leader", trace="".join(format_exception(error)))
+            context.log.fail(error, about="leader")
             end("a part of it failed")
 
     owner = partial(read_owner, context.objects, settings.owner)

@@ -6,8 +6,7 @@ What can't be ours is not held, and of the rest no more than is read.
 from typing import Final
 
 from revet.core.model.meta import Manifest
-from revet.core.model.policy import GROUP, KIND
-from revet.core.render.networkpolicy import NAMES
+from revet.core.render.networkpolicy import NAMES, is_policys
 
 #: Of an entry of managedFields; the rest of it is long, and says which fields.
 _WHO: Final = ("manager", "operation", "subresource", "time")
@@ -15,14 +14,9 @@ _WHO: Final = ("manager", "operation", "subresource", "time")
 
 def may_be_ours(manifest: Manifest) -> bool:
     """Return whether we may have written an object, by its name or by its owner."""
-    metadata = manifest["metadata"]
     if manifest["kind"] != "NetworkPolicy":
         return True  # what is cluster-scoped is no tenant's
-    owners: list[Manifest] = metadata.get("ownerReferences") or []
-    return NAMES.fullmatch(metadata["name"]) is not None or any(
-        each.get("kind") == KIND and str(each.get("apiVersion")).startswith(f"{GROUP}/")
-        for each in owners
-    )
+    return NAMES.fullmatch(manifest["metadata"]["name"]) is not None or is_policys(manifest)
 
 
 def list_owners(manifest: Manifest) -> set[str]:

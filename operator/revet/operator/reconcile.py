@@ -5,7 +5,6 @@ import json
 import time
 from collections.abc import Mapping
 from itertools import count
-from traceback import format_exception
 from typing import Any, Final
 
 from pydantic import ValidationError
@@ -91,9 +90,7 @@ class Reconciler:
         except KubeError as error:
             return str(error)
         except Exception as error:  # noqa: BLE001 -- one odd object must not stop all the others
-            self._context.log.write(
-                "failed", about=key.about, name=key.name, trace="".join(format_exception(error))
-            )
+            self._context.log.fail(error, about=key.about, name=key.name)
             return f"an error of Revet's own, with its trace in the operator's log: {error!r}"
         return ""
 
@@ -264,8 +261,7 @@ async def keep_fresh(reconciler: Reconciler, context: Context, every_s: float) -
         except KubeError as error:
             context.log.complain(str(error))
         except Exception as error:  # noqa: BLE001 -- one odd object must not end the leader
-            trace = "".join(format_exception(error))
-            context.log.write("failed", about="replicas", trace=trace)
+            context.log.fail(error, about="replicas")
         context.queue.add(CLUSTER)
         if rounds % _ROUNDS_TO_RESYNC == 0:
             context.queue.add_all(Key("policy", name) for name in picture.policies)

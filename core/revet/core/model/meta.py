@@ -8,6 +8,7 @@ Manifest = dict[str, Any]
 
 FIELD_MANAGER: Final = "revet"
 MANAGED_BY: Final[Mapping[str, str]] = {"app.kubernetes.io/managed-by": "revet"}
+MANAGED_SELECTOR: Final = ",".join(f"{key}={value}" for key, value in MANAGED_BY.items())
 
 #: On what was made for one policy: its name, and the field that asked for it.
 POLICY_ANNOTATION: Final = "revet.dev/policy"
@@ -58,3 +59,9 @@ def render_metadata(
     if owner is not None:
         metadata["ownerReferences"] = [owner.reference]
     return metadata
+
+
+def is_labelled(manifest: Manifest) -> bool:
+    """Return whether an object has our label; a copy of it has, too."""
+    labels: Mapping[str, str] = manifest["metadata"].get("labels") or {}
+    return all(labels.get(key) == value for key, value in MANAGED_BY.items())

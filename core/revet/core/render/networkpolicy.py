@@ -46,6 +46,15 @@ def network_policies(policy: HardeningPolicy, namespace: str) -> list[Manifest]:
     return manifests
 
 
+def is_policys(manifest: Manifest) -> bool:
+    """Return whether a HardeningPolicy owns an object, whichever it is."""
+    owners: list[Manifest] = manifest["metadata"].get("ownerReferences") or []
+    return any(
+        each.get("kind") == KIND and str(each.get("apiVersion")).startswith(f"{GROUP}/")
+        for each in owners
+    )
+
+
 def is_named_for(name: str, policy: str) -> bool:
     """Return whether a NetworkPolicy has a name that is one of this policy's alone."""
     found = NAMES.fullmatch(name)
