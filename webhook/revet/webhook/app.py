@@ -42,10 +42,23 @@ class Doors:
         #: Whether no more should come: each answer then asks the caller to connect anew.
         self.draining = False
         self._large = asyncio.Semaphore(_MOST_LARGE)
+        self._loop = asyncio.get_running_loop()
 
     def server(self) -> web.Server:
         """Make the server that these doors are in."""
-        return web.Server(self._handle, request_factory=_make_request)
+        return web.Server(self._handle, request_factory=self._make_request)
+
+    def _make_request(
+        self,
+        message: RawRequestMessage,
+        payload: StreamReader,
+        protocol: web.RequestHandler,
+        writer: AbstractStreamWriter,
+        task: "asyncio.Task[None]",
+    ) -> web.BaseRequest:
+        return web.BaseRequest(
+            message, payload, protocol, writer, task, self._loop, client_max_size=MAX_BODY_BYTES
+        )
 
     async def _handle(self, request: web.BaseRequest) -> web.Response:
         response = await self._respond(request)
@@ -57,7 +70,7 @@ class Doors:
         return response
 
     async def _respond(self, request: web.BaseRequest) -> web.Response:
-        arrived = asyncio.get_running_loop().time()
+        arrived = self._loop.time()
         try:
             call = _read_target(request.raw_path)
             if request.method != "POST":
@@ -79,8 +92,12 @@ class Doors:
 
     async def _read(self, request: web.BaseRequest, timeout_s: float) -> bytes:
         """Read the body; who sends slowly, or many large ones at once, must not fill our memory."""
+        is_small = (request.content_length or MAX_BODY_BYTES) <= _SMALL_BODY_BYTES
+        # It mostly came along with its headers, and then needs neither a wait nor a timer.
+        if is_small and request.content.is_eof():
+            return request.content.read_nowait()
         async with asyncio.timeout(timeout_s):
-            if (request.content_length or MAX_BODY_BYTES) <= _SMALL_BODY_BYTES:
+            if is_small:
                 return await request.read()
             async with self._large:
                 return await request.read()
@@ -109,16 +126,3 @@ def _read_target(target: str) -> _Call:
     most_s = FAIL_TIMEOUT_S if door.fails_closed else IGNORE_TIMEOUT_S
     asked = parse_qs(query, keep_blank_values=True).get("timeout", [None])[0]
     return _Call(door, key, min(parse_timeout(asked, most_s), most_s))
-
-
-def _make_request(
-    message: RawRequestMessage,
-    payload: StreamReader,
-    protocol: web.RequestHandler,
-    writer: AbstractStreamWriter,
-    task: "asyncio.Task[None]",
-) -> web.BaseRequest:
-    loop = asyncio.get_running_loop()
-    return web.BaseRequest(
-        message, payload, protocol, writer, task, loop, client_max_size=MAX_BODY_BYTES
-    )
