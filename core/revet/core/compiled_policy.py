@@ -1,7 +1,7 @@
 """Policies made ready to judge: compiled when they change, so that a review only looks up."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Self
 
 from revet.core.check import Check, CheckItem
@@ -162,11 +162,18 @@ class Applied:
     policy: CompiledPolicy
     ceiling: Mode
     called_by: tuple[Entry, ...]
+    _counters: dict[str, str | None] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
 
     def counted_by(self, kind: str) -> str | None:
         """Return the path of the entry that counts the findings on objects of a kind."""
-        paths = ((not entry.fail, entry.path) for entry in self.called_by if kind in entry.kinds)
-        return min(paths, default=(True, None))[1]
+        # Asked for each finding, of a value that is made once and kept.
+        if kind not in self._counters:
+            callers = [entry for entry in self.called_by if kind in entry.kinds]
+            ranks = ((not entry.fail, entry.path) for entry in callers)
+            self._counters[kind] = min(ranks, default=(True, None))[1]
+        return self._counters[kind]
 
 
 def apply(
