@@ -28,6 +28,11 @@ def entries(plane: ControlPlane) -> list[Manifest]:
     return sorted(found, key=lambda each: str(each["name"]))
 
 
+def fail_entries(plane: ControlPlane) -> list[Manifest]:
+    """Return those of them without whose answer nothing is let in."""
+    return [each for each in entries(plane) if each["failurePolicy"] == "Fail"]
+
+
 def isolation(plane: ControlPlane, namespace: str) -> list[str]:
     """Return the names of the NetworkPolicies in a namespace."""
     return names(plane, "networkpolicies", f"--namespace={namespace}")

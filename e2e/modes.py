@@ -5,6 +5,7 @@ from typing import Any
 
 from e2e.api import Api, wait_for
 from e2e.webhook import Webhook
+from revet.core.checks import ALL
 from tests.support.manifests import Manifest, pod, policy
 
 CONTROLS = [
@@ -15,14 +16,22 @@ CONTROLS = [
 ]
 _LIVE = {"namespaceSelector": {"matchLabels": {"stage": "live"}}, "enforcement": "Enforce"}
 _SYSTEM = {"key": "kubernetes.io/metadata.name", "operator": "In", "values": ["kube-system"]}
-_UNPATCHED = [{"id": each, "patch": False} for each in CONTROLS]
+# The standards alone: what is seen of a mode does not change with each control that is added.
+_STANDARDS = [{"id": check.id, "mode": "Disabled"} for check in ALL if check.level is None]
+_UNPATCHED = [*_STANDARDS, *({"id": each, "patch": False} for each in CONTROLS)]
 POLICIES = [
-    policy("audit", {"mode": "audit"}),
-    policy("warn", {"mode": "warn"}, enforcement="Warn"),
+    policy("audit", {"mode": "audit"}, controls=_STANDARDS),
+    policy("warn", {"mode": "warn"}, enforcement="Warn", controls=_STANDARDS),
     policy("enforce", {"mode": "enforce"}, enforcement="Enforce", controls=_UNPATCHED),
-    policy("patch", {"mode": "patch"}, enforcement="Enforce"),
-    policy("softly", {"mode": "softly"}, enforcement="Enforce", templates="Warn"),
-    policy("gradual", {"mode": "gradual"}, enforcementOverrides=[_LIVE]),
+    policy("patch", {"mode": "patch"}, enforcement="Enforce", controls=_STANDARDS),
+    policy(
+        "softly",
+        {"mode": "softly"},
+        enforcement="Enforce",
+        templates="Warn",
+        controls=_STANDARDS,
+    ),
+    policy("gradual", {"mode": "gradual"}, enforcementOverrides=[_LIVE], controls=_STANDARDS),
     policy("second", {"second": "yes"}, enforcement="Enforce", profile="baseline"),
     policy("third", {"third": "yes"}, enforcement="Warn", profile="baseline"),
     policy(

@@ -34,8 +34,8 @@ class Standing:
 
     def fail_paths(self, *kinds: str) -> set[str]:
         """Return the paths that Fail entries of these kinds belong to."""
-        paths = {path for kind in kinds for path in self.paths(kind).values()}
-        return {path for path in paths if not path.startswith("/audit/")}
+        entries = (each for kind in kinds for each in self.entries(kind))
+        return {validating_path(each) for each in entries if each.get("failurePolicy") == "Fail"}
 
 
 def validating_path(entry: Manifest) -> str:
