@@ -11,7 +11,7 @@ from typing import Any, Final
 import jsonschema
 import pytest
 
-from e2e.api import Api
+from e2e.api import Api, wait_for
 from e2e.cluster.controlplane import ControlPlane
 from e2e.cluster.target import Cluster
 from e2e.crd import install_crd
@@ -214,6 +214,8 @@ def test_labels_that_may_not_be_read_leave_objects_undecided(
     plane.kubectl(*role)
     bind = ("create", "rolebinding", "pods", "--role=pods", "--user=blind", f"--namespace={shop}")
     plane.kubectl(*bind)
+    asked = ("auth", "can-i", "list", "pods", f"--namespace={shop}", "--as=blind")
+    wait_for(lambda: plane.kubectl(*asked, check=False).returncode == 0, "the new right")
     code, report = _report(plane.kubeconfig_for("blind"), "-n", shop, "-p", str(policy))
     assert (code, report["findings"]) == (2, [])
     reason = "policy shop needs its labels, and they could not be read"
