@@ -39,7 +39,7 @@ test-all: check build ## The tests on each Python from 3.11 to 3.13 that is here
 e2e: build ## Only the tests on a real API server
 	$(BIN)/pytest e2e
 
-conformance: build ## All upstream fixtures, and 100,000 random pods against upstream's evaluator
+conformance: build ## All upstream fixtures, 100,000 random pods against its evaluator, its live suite
 	$(BIN)/python -m e2e.conformance
 
 bench: build ## Measure; ends with 1 if a figure misses its bar
