@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from e2e.api import wait_for
 from e2e.cluster.controlplane import ControlPlane
+from revet.operator.standing import validating_path
 
 ENTRIES: Final = "validatingwebhookconfiguration/revet"
 Manifest = dict[str, Any]
@@ -28,9 +29,10 @@ def entries(plane: ControlPlane) -> list[Manifest]:
     return sorted(found, key=lambda each: str(each["name"]))
 
 
-def fail_entries(plane: ControlPlane) -> list[Manifest]:
-    """Return those of them without whose answer nothing is let in."""
-    return [each for each in entries(plane) if each["failurePolicy"] == "Fail"]
+def fail_paths(plane: ControlPlane) -> set[str]:
+    """Return where those of them lead to without whose answer nothing is let in."""
+    standing = entries(plane)
+    return {validating_path(each) for each in standing if each["failurePolicy"] == "Fail"}
 
 
 def isolation(plane: ControlPlane, namespace: str) -> list[str]:

@@ -99,14 +99,15 @@ def _not_checked(report: Manifest) -> dict[str, bool]:
 
 
 @pytest.fixture(scope="module")
-def plane(cluster: Cluster) -> ControlPlane:
+def plane(cluster: Cluster) -> Iterator[ControlPlane]:
     plane = cluster.control_plane
     if plane is None:
         pytest.skip("needs users of its own: REVET_E2E_CLUSTER=local")
     install_crd(plane)
     role = ("create", "clusterrole", "policy-reader", "--verb=get,list,watch")
     plane.kubectl(*role, "--resource=hardeningpolicies.revet.dev")
-    return plane
+    yield plane
+    plane.kubectl("delete", "clusterrole/policy-reader", "clusterrolebinding/dev-policy-reader")
 
 
 @pytest.fixture(scope="module")

@@ -59,7 +59,7 @@ def _revet(kubeconfig: Path, *args: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.fixture(scope="module")
-def plane(cluster: Cluster) -> ControlPlane:
+def plane(cluster: Cluster) -> Iterator[ControlPlane]:
     """Give a control plane with the CRD and the chart's role for readers of policies."""
     plane = cluster.control_plane
     if plane is None:
@@ -67,7 +67,10 @@ def plane(cluster: Cluster) -> ControlPlane:
     install_crd(plane)
     role = ("create", "clusterrole", "revet-policy-viewer", "--verb=get,list,watch")
     plane.kubectl(*role, "--resource=hardeningpolicies.revet.dev")
-    return plane
+    yield plane
+    # The chart could not be installed beside them.
+    bindings = (f"clusterrolebinding/{user}-revet-policy-viewer" for user in ("dev", "stranger"))
+    plane.kubectl("delete", "clusterrole/revet-policy-viewer", *bindings)
 
 
 @pytest.fixture(scope="module")

@@ -132,7 +132,7 @@ def test_one_that_never_was_valid_is_in_nobodys_way(clean: Release, api: Api) ->
     plane.kubectl("delete", "hardeningpolicy", good[0])
     gone = namespaces[good[0]]
     wait_for(lambda: ENFORCE not in live.labels(plane, gone), "labels as before")
-    wait_for(lambda: len(live.fail_entries(plane)) == 2 * 8, "entries of those that are left")
+    wait_for(lambda: len(live.fail_paths(plane)) == 8, "entries of those that are left")
     assert good[0] not in json.dumps(_guard(clean))
     for namespace in namespaces.values():
         plane.delete_namespace(namespace)
@@ -186,7 +186,7 @@ def test_restarts_change_nothing_of_one_that_was_valid(
     # Others come, and go with all that they had.
     plane.apply(_policy("further"))
     live.wait_for_conditions(plane, "further", "Ready", "Enforcing")
-    assert len(live.fail_entries(plane)) == 2 * 3
+    assert len(live.fail_paths(plane)) == 3
     assert "further" in json.dumps(_guard(clean))
     plane.kubectl("delete", "hardeningpolicy", "further")
     wait_for(lambda: live.entries(plane) == stood["entries"], "entries of those that are left")
@@ -249,7 +249,7 @@ def test_what_a_paused_policy_had_is_not_put_back(clean: Release, api: Api) -> N
     # Hands off is not taken away: it is in force until somebody acts.
     assert _is_hardened(clean, api, paused, "paused")
     plane.kubectl("delete", "hardeningpolicy", "going")
-    wait_for(lambda: len(live.fail_entries(plane)) == 2 * 2, "rid of what belongs to nobody")
+    wait_for(lambda: len(live.fail_paths(plane)) == 2, "rid of what belongs to nobody")
     _tamper(clean, paused, kept)
     wait_for(lambda: _is_hardened(clean, api, kept, "kept"), "put back what is kept")
     assert _is_open(clean, api, paused)
