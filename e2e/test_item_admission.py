@@ -116,7 +116,8 @@ def test_a_token_is_refused_and_no_other_secret_is_seen(
     assert "sa-long-lived-token  type: " in refused.message
 
     def seen() -> list[str]:
-        return [line["name"] for line in webhook.decisions() if line["kind"] == "Secret"]
+        lines = (line for line in webhook.decisions() if line["namespace"] == front)
+        return [line["name"] for line in lines if line["kind"] == "Secret"]
 
     wait_for(seen, "line of the log")
     assert seen() == ["token"]
