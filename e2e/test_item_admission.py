@@ -152,6 +152,7 @@ def test_the_api_server_starts_although_a_role_of_its_own_is_bad(
     plane = webhook.plane
     webhook.apply_policies(POLICIES[:1])
     bad = _role("system:kube-scheduler", RULE)  # All of its own rules are missing now.
+    before = api.get(bad, "").body["rules"]
     wait_for(lambda: api.patch(bad, "", {"rules": [RULE]}).is_success, "no entry for ClusterRoles")
     webhook.apply_policies(POLICIES)
     wait_for(lambda: api.create(_role("x", RULE), "", dry_run=True).status == 403, "entry")
@@ -162,6 +163,7 @@ def test_the_api_server_starts_although_a_role_of_its_own_is_bad(
     assert RULE in rules
     assert len(rules) > 5
     assert all(line["user"] != "system:apiserver" for line in webhook.decisions())
+    assert api.patch(bad, "", {"rules": before}).is_success
 
 
 @pytest.mark.usefixtures("front")
