@@ -1,7 +1,8 @@
 """An object that holds no pod, as the checks read it: Services, Ingresses, roles, bindings, ..."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Final, Generic, Self, TypeVar
+from typing import Any, Final, Generic, Self, TypeVar
 
 import msgspec
 from msgspec import structs
@@ -16,6 +17,7 @@ from revet.core.model.wire import Wire
 from revet.core.surroundings import UNSEEN, Surroundings
 
 Body_co = TypeVar("Body_co", covariant=True)
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,9 +31,19 @@ class Item(Generic[Body_co]):
     metadata: ObjectMeta
     body: Body_co
     around: Surroundings = field(default=UNSEEN, compare=False)
+    _done: dict[Callable[[Any], object], Any] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
 
     #: As of a Subject: nothing stands before the pointers of its findings.
     prefix = ""
+
+    def once(self, work: Callable[[Self], T]) -> T:
+        """Return what is worked out of it, once for all controls and policies that ask."""
+        if work not in self._done:
+            self._done[work] = work(self)
+        done: T = self._done[work]
+        return done
 
     def put_in(self, namespace: str) -> Self:
         """Return it in a namespace, where it names none."""
