@@ -11,7 +11,7 @@ from typing import Any, Final
 import msgspec
 
 from revet.core.bootstrap_rbac import is_bootstrap_subject
-from revet.core.item import Item, read_item
+from revet.core.item import Item, read_beside
 from revet.core.kinds import BESIDE, KINDS, Kind
 from revet.core.model.namespace import LimitRange, ResourceQuota
 from revet.core.model.network_policy import NetworkPolicy, Selector
@@ -42,7 +42,7 @@ def read_neighbour(kind: str, data: bytes | msgspec.Raw) -> Item[Any]:
         ManifestError: JSON that does not fit the kind; the message names the field.
 
     """
-    return read_item(NEIGHBOURS[kind].group, kind, data)
+    return read_beside(NEIGHBOURS[kind].group, kind, data)
 
 
 class Neighbours(Surroundings):
