@@ -14,7 +14,7 @@ from revet.core.item import read_item
 from revet.core.model.rbac import PolicyRule
 from revet.core.model.settings import DEFAULT_SETTINGS
 from revet.core.neighbours import Neighbours, read_neighbour
-from revet.core.permissions import allowed_verbs
+from revet.core.permissions import Rights, allowed_verbs
 
 RBAC = "rbac.authorization.k8s.io"
 KINDS = ("ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding")
@@ -172,7 +172,7 @@ def test_rules_allow_what_the_api_servers_authorizer_says(api: Api, cluster: Clu
         )
         for group in GROUPS:
             for resource in RESOURCES:
-                ours = set(allowed_verbs(read, group, resource, VERBS))
+                ours = set(allowed_verbs(Rights.of(read), group, resource, VERBS))
                 allowed += len(ours)
                 theirs = {v for v in VERBS if _ask(api, f"dice-{number}", group, resource, v)}
                 if ours != theirs:

@@ -288,3 +288,11 @@ def test_the_reader_and_the_entries_know_the_same_kinds() -> None:
         assert not is_judged(group, name)
         with pytest.raises(ManifestError, match=f"{group or 'core'}/{name}"):
             read_item(group, name, b"{}")
+
+
+@pytest.mark.parametrize("kind", ITEMS)
+def test_what_is_in_no_namespace_names_none(kind: str) -> None:
+    data = _json({"metadata": {"name": "web", "namespace": "shop", "labels": {"a": "b"}}})
+    metadata = read_item(BY_NAME[kind].group, kind, data).metadata
+    assert metadata.namespace == ("shop" if BY_NAME[kind].is_namespaced else None)
+    assert (metadata.name, metadata.labels) == ("web", {"a": "b"})

@@ -190,3 +190,8 @@ def test_directions_that_are_left_out_are_filled_in(
     (policy,) = around.network_policies("shop").items
     assert isinstance(policy.spec, NetworkPolicySpec)
     assert policy.spec.directions == directions
+
+
+def test_a_cluster_role_is_found_whatever_namespace_it_names() -> None:
+    around = _neighbours(_object("ClusterRole", namespace="shop"))
+    assert around.role("ClusterRole", "elsewhere", "a").items

@@ -5,7 +5,9 @@ from typing import Any
 
 import pytest
 
+from revet.core.engine import mend
 from revet.core.errors import ManifestError
+from revet.core.kinds import BY_NAME, TEMPLATES
 from revet.core.model.pod import Pod, PodTemplateSpec
 from revet.core.workload import holds_pod, read
 
@@ -72,7 +74,7 @@ def test_what_is_missing_counts_as_empty(
         ("", "Pod", b"{", "Pod: Input data was truncated"),
         ("", "Pod", b"[]", "Pod: Expected `object`, got `array`"),
         ("", "Pod", b'{"spec": {"hostPID": "yes"}}', "$.spec.hostPID"),
-        ("", "Pod", b'{"spec": {"containers": [null]}}', "$.spec.containers[0]"),
+        ("", "Pod", b'{"spec": {"containers": [1]}}', "$.spec.containers[0]"),
         ("", "Pod", b'{"spec": {"containers": {"name": "a"}}}', "$.spec.containers"),
         (
             "batch",
@@ -107,3 +109,20 @@ def test_an_empty_pod_is_laid_out() -> None:
         False,
     )
     assert not holds_pod("", "Service")
+
+
+@pytest.mark.parametrize("kind", sorted(TEMPLATES))
+def test_a_template_has_no_status_whatever_it_says(kind: str) -> None:
+    placed = {"status": {"conditions": [{"type": "PodScheduled", "status": "True"}]}}
+    pod = {"spec": {"nodeName": "a", "containers": [{"name": "a"}]}, **placed}
+    manifest: dict[str, Any] = {"spec": {"template": pod}}
+    if kind == "PodTemplate":
+        manifest = {"template": pod}
+    if kind == "CronJob":
+        manifest = {"spec": {"jobTemplate": {"spec": {"template": pod}}}}
+    subject = read(BY_NAME[kind].group, kind, json.dumps(manifest).encode())
+    assert not subject.pod().is_placed
+    # Nor where a policy mends it: it is read once more then.
+    template, _ = mend(manifest, subject.prefix, ())
+    assert not Pod(template).is_placed
+    assert read("", "Pod", json.dumps(pod).encode()).pod().is_placed

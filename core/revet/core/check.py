@@ -104,6 +104,18 @@ class AdjustableRevision:
 
 
 @dataclass(frozen=True, slots=True)
+class BoundRule:
+    """A rule for objects under settings: two that are equal find the same."""
+
+    judge: Callable[[Item[Any], Settings], Iterator[Finding]]
+    settings: Settings
+
+    def __call__(self, judged: Item[Any]) -> Iterator[Finding]:
+        """Judge an object."""
+        return self.judge(judged, self.settings)
+
+
+@dataclass(frozen=True, slots=True)
 class ItemRule:
     """How objects of some kinds, which hold no pod, are judged."""
 
@@ -112,7 +124,7 @@ class ItemRule:
 
     def bind(self, settings: Settings) -> CheckItem:
         """Return the rule under a policy's settings."""
-        return lambda judged: self.judge(judged, settings)
+        return BoundRule(self.judge, settings)
 
 
 class Default(Enum):

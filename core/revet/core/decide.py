@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from revet.core.check import Finding, Outcome
+from revet.core.check import CheckItem, Finding, Outcome
 from revet.core.compiled_policy import Applied
 from revet.core.engine import evaluate
 from revet.core.item import Item
@@ -79,13 +79,21 @@ def decide_item(
     `stands`: it is not asked for but there; the controls that judge no request speak as well.
     """
     verdicts: list[Verdict] = []
+    known: dict[CheckItem, tuple[Finding, ...]] = {}
+
+    def find(rules: Iterable[CheckItem]) -> Iterator[Finding]:
+        for rule in rules:
+            # What a rule finds under the same settings need not be found for each policy again.
+            if rule not in known:
+                known[rule] = tuple(rule(item))
+            yield from known[rule]
+
     for each in applied:
         policy, ceiling = each.policy, min(each.ceiling, at_most)
-        findings = [found for rule in policy.item_checks.get(item.kind, ()) for found in rule(item)]
+        findings = find(policy.item_checks.get(item.kind, ()))
         verdicts += _verdicts(each, findings, policy.modes, ceiling)
         if stands:
-            rules = policy.standing_checks.get(item.kind, ())
-            findings = [found for rule in rules for found in rule(item)]
+            findings = find(policy.standing_checks.get(item.kind, ()))
             late = _verdicts(each, findings, policy.modes, ceiling)
             verdicts += (replace(verdict, spared=True) for verdict in late)
     return Decision(tuple(verdicts))

@@ -7,8 +7,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Final, NamedTuple
 
-import msgspec
-
 from revet.core.check import (
     Assignment,
     Check,
@@ -20,6 +18,7 @@ from revet.core.check import (
 )
 from revet.core.model.mode import Mode
 from revet.core.model.pod import Pod, PodTemplateSpec
+from revet.core.model.reader import Reader
 from revet.core.model.settings import DEFAULT_SETTINGS, Settings
 from revet.core.model.version import KubeVersion
 from revet.core.patch import Operation, assign
@@ -63,6 +62,7 @@ class Change(NamedTuple):
 
 
 _NO_CHANGE: Final = Change()
+_template: Final = Reader(PodTemplateSpec)
 
 
 def select_level(checks: Iterable[Check], level: Level, version: KubeVersion) -> list[ActiveCheck]:
@@ -168,4 +168,7 @@ def mend(
 def _template_at(document: Json, prefix: str) -> PodTemplateSpec:
     for token in split(prefix):
         document = document.get(token) if isinstance(document, dict) else None
-    return msgspec.convert(document or {}, PodTemplateSpec)
+    if prefix and isinstance(document, dict):
+        # What a template says of a status is nothing that a cluster says.
+        document = {key: value for key, value in document.items() if key != "status"}
+    return _template.convert(document or {})

@@ -4,9 +4,10 @@ import re
 from posixpath import normpath
 from typing import Final
 
-#: The root or the working folder of a process, which for most of the node's own is its root.
-_PROCESS_ROOT: Final = re.compile(
-    r"/proc/(?:[0-9]+|self|thread-self)(?:/task/[0-9]+)?/(?:root|cwd)(?=/|$)"
+#: The root or the working folder of a process, which for most of the node's own is its root; and
+#: of the process that is found there, and so on: all in one go, a path may be a megabyte.
+_PROCESS_ROOTS: Final = re.compile(
+    r"(?:/proc/(?:[0-9]+|self|thread-self)(?:/task/[0-9]+)?/(?:root|cwd)(?=/|$))+"
 )
 
 
@@ -27,11 +28,10 @@ def plain_path(path: str) -> str:
 def reached_path(path: str) -> str:
     """Return the path that a mount would reach: /proc/1/root is the node's root once more."""
     plain = normal_path(path)
-    while found := _PROCESS_ROOT.match(plain):
-        plain = normal_path(plain[found.end() :])
-    return plain
+    found = _PROCESS_ROOTS.match(plain)
+    return normal_path(plain[found.end() :]) if found else plain
 
 
 def is_within(path: str, folder: str) -> bool:
     """Return whether a normal path is a folder, or lies below it."""
-    return folder in {path, "/"} or path.startswith(f"{folder}/")
+    return folder in ("/", path) or path.startswith(f"{folder}/")

@@ -5,16 +5,16 @@ its input.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 import msgspec
 
 from revet.core.bootstrap_rbac import is_bootstrap_subject
-from revet.core.item import Item, read_item
+from revet.core.item import Item, read_beside
 from revet.core.kinds import BESIDE, KINDS, Kind
 from revet.core.model.namespace import LimitRange, ResourceQuota
-from revet.core.model.network_policy import NetworkPolicy
+from revet.core.model.network_policy import NetworkPolicy, Selector
 from revet.core.model.rbac import Binding, Role, ServiceAccount, Subject
 from revet.core.permissions import BINDINGS
 from revet.core.surroundings import Seen, Surroundings
@@ -30,6 +30,7 @@ _USER: Final = "system:serviceaccount:"
 _GROUP: Final = "system:serviceaccounts"
 _EVERYBODY: Final = "system:authenticated"
 _ANY: Final = "*"
+_CLUSTER_ROLE: Final = "ClusterRole"
 #: Where kubectl puts what names no namespace.
 _DEFAULT: Final = "default"
 
@@ -41,15 +42,18 @@ def read_neighbour(kind: str, data: bytes | msgspec.Raw) -> Item[Any]:
         ManifestError: JSON that does not fit the kind; the message names the field.
 
     """
-    return read_item(NEIGHBOURS[kind].group, kind, data)
+    return read_beside(NEIGHBOURS[kind].group, kind, data)
 
 
 class Neighbours(Surroundings):
     """Answers by what it was told. What is not there is unknown unless all of it was seen."""
 
-    def __init__(self, is_all: Callable[[str], bool]) -> None:
+    def __init__(self, is_all: Callable[[str], bool], *, is_cluster: bool = True) -> None:
         """Start empty; `is_all` tells of a kind whether everything was seen, as of now."""
         self._is_all = is_all
+        self.is_cluster = is_cluster
+        #: By the names of the ClusterRoles, for those that take in others by them.
+        self._labels: dict[str, Mapping[str, str]] = {}
         self._objects: dict[str, dict[str, dict[str, Any]]] = {}
         #: How many bindings give a role to a ServiceAccount (`shop/api`), to those of a namespace
         #: (`shop/*`), to all (`*`).
@@ -74,6 +78,8 @@ class Neighbours(Surroundings):
         if item.kind in BINDINGS:
             self._bound.update(body)
         self._place(item)[item.metadata.name or ""] = body
+        if item.kind == _CLUSTER_ROLE and not self.is_cluster:
+            self._labels[item.metadata.name or ""] = item.metadata.labels or {}
 
     def drop(self, item: Item[Any]) -> None:
         """Forget an object."""
@@ -92,7 +98,16 @@ class Neighbours(Surroundings):
 
     def role(self, kind: str, namespace: str, name: str) -> Seen[Role]:
         """Return a Role or a ClusterRole."""
-        return self._one(kind, "" if kind == "ClusterRole" else namespace, name)
+        return self._one(kind, "" if kind == _CLUSTER_ROLE else namespace, name)
+
+    def select_roles(self, selectors: Iterable[Selector]) -> Iterable[tuple[str, Role]]:
+        """Return the ClusterRoles that any of these selects, with their names."""
+        found = self._objects.get(_CLUSTER_ROLE, {}).get(_DEFAULT, {})
+        return [
+            (name, role)
+            for name, role in found.items()
+            if any(each.matches(self._labels[name]) for each in selectors)
+        ]
 
     def network_policies(self, namespace: str) -> Seen[NetworkPolicy]:
         """Return the NetworkPolicies of a namespace."""

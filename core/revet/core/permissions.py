@@ -4,9 +4,11 @@ Apart, because every control on roles asks the same question of other resources 
 https://github.com/kubernetes/kubernetes/blob/master/pkg/apis/rbac/v1/evaluation_helpers.go
 """
 
-from collections.abc import Iterable, Iterator
-from typing import Final, NamedTuple
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final, NamedTuple, Self
 
+from revet.core.aggregation import taken_in
 from revet.core.bootstrap_rbac import is_bootstrap_rule
 from revet.core.check import Finding, Fix
 from revet.core.item import Item
@@ -25,6 +27,8 @@ AUTHENTICATION: Final = "authentication.k8s.io"
 ROLES: Final = ("Role", "ClusterRole")
 BINDINGS: Final = ("RoleBinding", "ClusterRoleBinding")
 
+#: Where a finding on what a ClusterRole takes in stands.
+AGGREGATION: Final = "/aggregationRule"
 
 #: The verbs of requests that carry no name, which the empty name among resourceNames matches.
 _NAMELESS: Final = frozenset({"create", "list", "watch", "deletecollection"})
@@ -46,45 +50,101 @@ class Grant(NamedTuple):
     narrows: bool = True
 
 
-def allowed_verbs(rule: PolicyRule, group: str, resource: str, asked: Iterable[str]) -> list[str]:
+@dataclass(frozen=True, slots=True)
+class Rights:
+    """A rule of a role made ready to be asked by every control, and where it stands.
+
+    Attributes:
+        rule: the rule as it was read.
+        pointer: where a finding on it is to be placed.
+        origin: what to say before a finding, where the rule is another role's.
+        groups: its API groups.
+        resources: its resources.
+        parents: those of them that have a subresource, without it.
+        verbs: its verbs.
+
+    """
+
+    rule: PolicyRule
+    pointer: str
+    origin: str
+    groups: frozenset[str]
+    resources: frozenset[str]
+    parents: frozenset[str]
+    verbs: frozenset[str]
+
+    @classmethod
+    def of(cls, rule: PolicyRule, pointer: str = "", origin: str = "") -> Self:
+        """Make a rule ready: its lists may be long, and each control asks of dozens of rights."""
+        resources = frozenset(rule.resources or ())
+        return cls(
+            rule=rule,
+            pointer=pointer,
+            origin=origin,
+            groups=frozenset(rule.api_groups or ()),
+            resources=resources,
+            parents=frozenset(each.partition("/")[0] for each in resources if "/" in each),
+            verbs=frozenset(rule.verbs or ()),
+        )
+
+    @property
+    def allows_all(self) -> bool:
+        """Whether it allows everything on everything."""
+        wild = ALL in self.groups and ALL in self.resources and ALL in self.verbs
+        return wild and not self.rule.resource_names
+
+
+def allowed_verbs(rights: Rights, group: str, resource: str, asked: Iterable[str]) -> list[str]:
     """Return those of the verbs that a rule allows whatever the object's name is.
 
     A rule with resourceNames is what a narrow role looks like, but for an empty one: that is the
     name of every request which has none.
     """
-    names = rule.resource_names
+    names = rights.rule.resource_names
     if names:
-        is_collection = "" in names and "/" not in resource
-        asked = [verb for verb in asked if is_collection and verb in _NAMELESS]
-    return _matching_verbs(rule, group, resource, asked)
+        if "/" in resource or "" not in names:
+            return []
+        asked = [verb for verb in asked if verb in _NAMELESS]
+    return _matching_verbs(rights, group, resource, asked)
 
 
-def _matching_verbs(rule: PolicyRule, group: str, resource: str, asked: Iterable[str]) -> list[str]:
-    groups, verbs = rule.api_groups or (), rule.verbs or ()
-    if not (ALL in groups or group in groups) or not _matches(resource, rule.resources or ()):
+def _matching_verbs(rights: Rights, group: str, resource: str, asked: Iterable[str]) -> list[str]:
+    groups, verbs = rights.groups, rights.verbs
+    if not (ALL in groups or group in groups) or not _matches(resource, rights):
         return []
-    return [verb for verb in asked if ALL in verbs or verb in verbs]
+    return list(asked) if ALL in verbs else [verb for verb in asked if verb in verbs]
 
 
-def _matches(resource: str, resources: Iterable[str]) -> bool:
+def _matches(resource: str, rights: Rights) -> bool:
+    resources = rights.resources
+    if ALL in resources or resource in resources:
+        return True
     name, _, subresource = resource.partition("/")
     if subresource == ALL:
-        return any(each == ALL or each.startswith((f"{name}/", "*/")) for each in resources)
-    wanted = {ALL, resource} | ({f"*/{subresource}"} if subresource else set[str]())
-    return not wanted.isdisjoint(resources)
+        return name in rights.parents or ALL in rights.parents
+    return bool(subresource) and f"*/{subresource}" in resources
 
 
-def judged_rules(item: Item[Role], settings: Settings) -> Iterator[tuple[int, PolicyRule]]:
-    """Yield the rules of a role with their places, without those of Kubernetes' own roles.
+def judged_rules(item: Item[Role], settings: Settings) -> Sequence[Rights]:
+    """Return the rules of a role, without those of Kubernetes' own roles.
 
     A rule is Kubernetes' own by its content in the role of that name, whatever labels say. Roles
     that the policy allows by name have none that is judged.
     """
-    if is_allowed(item, settings):
-        return
-    for index, rule in enumerate(item.body.rules or ()):
-        if not is_bootstrap_rule(item, rule):
-            yield index, rule
+    return () if is_allowed(item, settings) else item.once(_judged_rules)
+
+
+def _judged_rules(item: Item[Role]) -> list[Rights]:
+    own = [
+        Rights.of(rule, f"/rules/{index}")
+        for index, rule in enumerate(item.body.rules or ())
+        if not is_bootstrap_rule(item, rule)
+    ]
+    return own + [
+        Rights.of(rule, AGGREGATION, f"takes in ClusterRole {name}: ")
+        for name, role in taken_in(item.body, item.around).items()
+        for rule in role.rules or ()
+    ]
 
 
 def is_allowed(item: Item[object], settings: Settings) -> bool:
@@ -98,20 +158,31 @@ def find_grants(
 ) -> Iterator[Finding]:
     """Find the rules of a role that allow any of these."""
     grants = tuple(grants)
-    for index, rule in judged_rules(item, settings):
-        told = tell_grants(rule, grants)
+    found = False
+    for rights in judged_rules(item, settings):
+        told = tell_grants(rights, grants)
         if told:
-            yield Finding(control, f"/rules/{index}", f"allows {told}", None, Fix(hint))
+            found = True
+            yield Finding(control, rights.pointer, f"{rights.origin}allows {told}", None, Fix(hint))
+    if not found:
+        yield from find_unseen(control, item, settings)
 
 
-def tell_grants(rule: PolicyRule, grants: Iterable[Grant]) -> str:
+def find_unseen(control: str, item: Item[Role], settings: Settings) -> Iterator[Finding]:
+    """Say that nobody knows what a role allows which takes in others, where not all are seen."""
+    if item.body.selectors and not item.around.is_cluster and not is_allowed(item, settings):
+        needs = "every ClusterRole that its aggregationRule selects"
+        yield Finding.unknown(control, AGGREGATION, needs)
+
+
+def tell_grants(rights: Rights, grants: Iterable[Grant]) -> str:
     """Return what of these a rule allows, as `create, get on pods/exec, pods/attach`."""
     words: dict[tuple[str, str], list[str]] = {}
     for grant in grants:
-        named = ", ".join(sorted(grant.strong.intersection(rule.resource_names or ())))
+        named = ", ".join(sorted(grant.strong.intersection(rights.rule.resource_names or ())))
         ask = _matching_verbs if named or not grant.narrows else allowed_verbs
         for resource in grant.resources:
-            given = ", ".join(ask(rule, grant.group, resource, grant.verbs))
+            given = ", ".join(ask(rights, grant.group, resource, grant.verbs))
             if given:
                 words.setdefault((given, named), []).append(resource)
     return "; ".join(

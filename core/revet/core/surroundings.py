@@ -3,11 +3,12 @@
 Apart, since webhook, audit and command line see different parts of it, and no rule knows which.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final, Generic, TypeVar
 
 from revet.core.model.namespace import LimitRange, ResourceQuota
-from revet.core.model.network_policy import NetworkPolicy
+from revet.core.model.network_policy import NetworkPolicy, Selector
 from revet.core.model.rbac import Role, ServiceAccount
 
 T_co = TypeVar("T_co", covariant=True)
@@ -25,7 +26,14 @@ class Surroundings:
     """Answers what controls ask of other objects; this one has seen none.
 
     A namespace may be empty, where nobody has said which it is.
+
+    Attributes:
+        is_cluster: whether these are the objects of a cluster, whose controllers have filled in
+            what a manifest leaves to them.
+
     """
+
+    is_cluster: bool = True
 
     def service_account(self, namespace: str, name: str) -> Seen[ServiceAccount]:  # noqa: ARG002
         """Return a ServiceAccount."""
@@ -41,6 +49,16 @@ class Surroundings:
     def role(self, kind: str, namespace: str, name: str) -> Seen[Role]:  # noqa: ARG002 -- as above
         """Return a Role or a ClusterRole."""
         return Seen()
+
+    def select_roles(
+        self,
+        selectors: Iterable[Selector],  # noqa: ARG002 -- as above
+    ) -> Iterable[tuple[str, Role]]:
+        """Return the ClusterRoles that were seen and that any of these selects, with their names.
+
+        Only asked where nobody has joined their rules.
+        """
+        return ()
 
     def network_policies(self, namespace: str) -> Seen[NetworkPolicy]:  # noqa: ARG002 -- as above
         """Return the NetworkPolicies of a namespace."""

@@ -8,9 +8,12 @@ from dataclasses import dataclass
 from typing import Final
 
 import msgspec
+from msgspec.structs import replace
 
+from revet.core.bounds import refuse_absurd
 from revet.core.errors import ManifestError
 from revet.core.model.pod import ObjectMeta, Pod, PodTemplateSpec
+from revet.core.model.reader import Reader
 from revet.core.surroundings import UNSEEN, Surroundings
 
 
@@ -73,10 +76,10 @@ _NO_TEMPLATE: Final = PodTemplateSpec()
 
 _Reader = Callable[[bytes | msgspec.Raw, str], Subject]
 
-_pod = msgspec.json.Decoder(PodTemplateSpec)
-_workload = msgspec.json.Decoder(_Workload)
-_pod_template = msgspec.json.Decoder(_PodTemplate)
-_cron_job = msgspec.json.Decoder(_CronJob)
+_pod = Reader(PodTemplateSpec)
+_workload = Reader(_Workload)
+_pod_template = Reader(_PodTemplate)
+_cron_job = Reader(_CronJob)
 
 
 def _read_pod(data: bytes | msgspec.Raw, kind: str) -> Subject:
@@ -88,14 +91,12 @@ def _read_workload(data: bytes | msgspec.Raw, kind: str) -> Subject:
     workload = _workload.decode(data)
     template = workload.spec.template if workload.spec is not None else None
     metadata = workload.metadata or _NO_METADATA
-    return Subject(kind, metadata, "/spec/template", template or _NO_TEMPLATE)
+    return Subject(kind, metadata, "/spec/template", _bare(template))
 
 
 def _read_pod_template(data: bytes | msgspec.Raw, kind: str) -> Subject:
     holder = _pod_template.decode(data)
-    return Subject(
-        kind, holder.metadata or _NO_METADATA, "/template", holder.template or _NO_TEMPLATE
-    )
+    return Subject(kind, holder.metadata or _NO_METADATA, "/template", _bare(holder.template))
 
 
 def _read_cron_job(data: bytes | msgspec.Raw, kind: str) -> Subject:
@@ -103,7 +104,14 @@ def _read_cron_job(data: bytes | msgspec.Raw, kind: str) -> Subject:
     job = cron_job.spec.job_template if cron_job.spec is not None else None
     template = job.spec.template if job is not None and job.spec is not None else None
     metadata = cron_job.metadata or _NO_METADATA
-    return Subject(kind, metadata, "/spec/jobTemplate/spec/template", template or _NO_TEMPLATE)
+    return Subject(kind, metadata, "/spec/jobTemplate/spec/template", _bare(template))
+
+
+def _bare(template: PodTemplateSpec | None) -> PodTemplateSpec:
+    """Return a template without what only the cluster says, and only of a Pod."""
+    if template is None:
+        return _NO_TEMPLATE
+    return template if template.status is None else replace(template, status=None)
 
 
 #: (API group, kind) of every object that holds a pod. Versions do not matter: `matchPolicy:
@@ -141,11 +149,12 @@ def read(group: str, kind: str, data: bytes | msgspec.Raw) -> Subject:
         subject = reader(data, kind)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
         raise ManifestError(f"{kind}: {error}") from error
-    _refuse_absurd(subject)
+    _refuse_crowds(subject)
+    refuse_absurd(kind, data, subject.metadata, subject.template)
     return subject
 
 
-def _refuse_absurd(subject: Subject) -> None:
+def _refuse_crowds(subject: Subject) -> None:
     """Keep one small manifest from holding up everybody's: `[{},{},...]` grows a hundredfold."""
     spec = subject.template.spec
     if spec is None:

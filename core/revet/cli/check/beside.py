@@ -12,7 +12,7 @@ from revet.core.neighbours import NEIGHBOURS, Neighbours, read_neighbour
 
 def gather(documents: Iterable[Document], namespace: str | None) -> Neighbours:
     """Return what controls may ask for; `namespace` is where an object is that names none."""
-    neighbours = Neighbours(lambda _: False)
+    neighbours = Neighbours(lambda _: False, is_cluster=False)
     for document in documents:
         kind = str(document.value["kind"])
         group = str(document.value["apiVersion"]).rpartition("/")[0]

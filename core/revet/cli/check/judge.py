@@ -111,7 +111,7 @@ class Judge:
         )
 
     def _judge(self, document: Document, api: Api) -> None:
-        data, subject = _read(document.value, api, self.namespace)
+        data, subject = _read(_spoken(document), api, self.namespace)
         namespace = ""
         if api.kind.is_namespaced:
             namespace = subject.metadata.namespace or self.namespace or _DEFAULT
@@ -166,6 +166,13 @@ class Judge:
                 complaint,
             )
         )
+
+
+def _spoken(document: Document) -> dict[str, Any]:
+    """Return what people say of an object: a status is for the cluster to write."""
+    if document.is_live:
+        return document.value
+    return {key: value for key, value in document.value.items() if key != "status"}
 
 
 def _read(

@@ -143,7 +143,9 @@ def _learn(namespaces: Namespaces, value: dict[str, Any]) -> bool:
     name, labels = metadata.get("name"), metadata.get("labels") or {}
     if not isinstance(name, str) or not isinstance(labels, dict):
         return False
-    namespaces.add(name, {key: text for key, text in labels.items() if isinstance(text, str)})
+    # A label whose value was forgotten is there, and empty, as the API server has it.
+    texts = {key: "" if text is None else text for key, text in labels.items()}
+    namespaces.add(name, {key: text for key, text in texts.items() if isinstance(text, str)})
     return True
 
 

@@ -16,7 +16,7 @@ from revet.core.check import (
     Profiles,
     Revision,
 )
-from revet.core.model.pod import Pod, PodSpec
+from revet.core.model.pod import Pod
 from revet.core.model.version import KubeVersion
 from revet.core.pointer import join
 
@@ -25,6 +25,8 @@ _ROLES: Final = frozenset(
     f"node-role.kubernetes.io/{role}"
     for role in ("control-plane", "master", "controlplane", "etcd")
 )
+#: All other operators ask for the label, with whatever value.
+_EXCLUDING: Final = {"NotIn", "DoesNotExist"}
 _TERMS: Final = (
     "/spec/affinity/nodeAffinity/requiredDuringSchedulingIgnoredDuringExecution/nodeSelectorTerms"
 )
@@ -40,7 +42,7 @@ def _control_plane_placement(pod: Pod) -> Iterator[Finding]:
         if key in _ROLES:
             place = join("spec", "nodeSelector", key)
             yield _found(place, f"nodeSelector has {key}, must have others")
-    yield from _find_affinity(spec)
+    yield from _find_affinity(pod)
     # Once the pod is on a node, nobody can tell who named that.
     if spec.node_name and not pod.is_placed:
         yield _found(
@@ -48,15 +50,24 @@ def _control_plane_placement(pod: Pod) -> Iterator[Finding]:
         )
 
 
-def _find_affinity(spec: PodSpec) -> Iterator[Finding]:
+def _find_affinity(pod: Pod) -> Iterator[Finding]:
+    spec, owner = pod.spec, pod.metadata.controller
+    # A DaemonSet's controller names the node of each of its pods so.
+    is_daemon = owner is not None and owner.kind == "DaemonSet"
     node = spec.affinity.node_affinity if spec.affinity is not None else None
     required = node.required if node is not None else None
     for term, each in enumerate((required.node_selector_terms if required else None) or ()):
         for index, wanted in enumerate(each.match_expressions or ()):
-            if wanted.key in _ROLES and wanted.operator in {"In", "Exists"}:
+            if wanted.key in _ROLES and wanted.operator not in _EXCLUDING:
                 yield _found(
                     f"{_TERMS}/{term}/matchExpressions/{index}",
                     f"nodeAffinity asks for {wanted.key}, must ask for others",
+                )
+        for index, wanted in enumerate(() if is_daemon else each.match_fields or ()):
+            if wanted.operator not in _EXCLUDING:
+                yield _found(
+                    f"{_TERMS}/{term}/matchFields/{index}",
+                    "nodeAffinity names a node, must leave that to the scheduler",
                 )
 
 
@@ -72,10 +83,11 @@ CHECK = Check(
     revisions=(Revision(KubeVersion(1, 0), _control_plane_placement),),
     profiles=Profiles(Default.AUDIT, Default.WARN, Default.ENFORCE),
     explanation=Explanation(
-        what="A pod names no node, tolerates neither all taints nor those of the control plane, "
-        "and asks for no node of it, by nodeSelector or by required nodeAffinity. The "
-        "nodeName of a Pod that is on a node already is not judged: the scheduler wrote it "
-        "as well.",
+        what="A pod names no node, by nodeName or by matchFields of required nodeAffinity, "
+        "tolerates neither all taints nor those of the control plane, and asks for no node of it, "
+        "by nodeSelector or by required nodeAffinity. The nodeName of a Pod that is on a node of "
+        "the cluster already is not judged, since the scheduler wrote it as well, nor are the "
+        "matchFields of a DaemonSet's Pod; a status in a manifest proves nothing.",
         why="Beside the API server and etcd, whatever gets out of its container is out of the "
         "cluster's control.",
         fix="""\

@@ -1,7 +1,8 @@
 """ingress-tls: every host of an Ingress is served by TLS.
 
 Fields: spec.rules[*].host, spec.tls[*].hosts of Ingresses
-Allowed: hosts that a tls item covers, by name or by a wildcard one level above
+Allowed: hosts that a tls item covers, by name or by a wildcard one level above; or a tls item
+without hosts that names a certificate
 """
 
 from collections.abc import Iterator
@@ -23,8 +24,8 @@ from revet.core.model.settings import Settings
 def _ingress_tls(item: Item[Ingress], _: Settings) -> Iterator[Finding]:
     spec = item.body.spec
     covered = {host for tls in spec.tls or () for host in tls.hosts or ()}
-    # Without hosts an item serves what its certificate is for.
-    if any(not tls.hosts for tls in spec.tls or ()):
+    # Without hosts an item serves what its certificate is for; without that, too, nothing.
+    if any(tls.secret_name and not tls.hosts for tls in spec.tls or ()):
         return
     if not spec.rules:
         yield _found("/spec/tls", "tls is not set", "HOST")
@@ -47,7 +48,8 @@ CHECK = Check(
     items=(ItemRule(("Ingress",), _ingress_tls),),
     profiles=Profiles(Default.WARN, Default.ENFORCE, Default.ENFORCE),
     explanation=Explanation(
-        what="Each host of a rule is among the hosts of spec.tls, or below a wildcard there.",
+        what="Each host of a rule is among the hosts of spec.tls, or below a wildcard there. An "
+        "item of spec.tls with a secretName and without hosts stands for all of them.",
         why="What goes over the network in the clear is read and changed by whoever is on the way.",
         fix="""\
 spec:

@@ -4,9 +4,9 @@ Fields: spec.egress[*].{to[*].ipBlock,ports} of NetworkPolicies
 Allowed: blocks without 169.254.169.254, or with it excepted; ports other than 80
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from ipaddress import IPv4Address, IPv6Address
-from typing import Final
+from typing import Final, TypeAlias
 
 from revet.core.check import (
     Check,
@@ -22,6 +22,7 @@ from revet.core.item import Item
 from revet.core.model.network_policy import IPBlock, NetworkPolicy, PolicyPort
 from revet.core.model.settings import Settings
 
+_Address: TypeAlias = IPv4Address | IPv6Address
 #: The metadata services of AWS, Azure and Google, and of AWS by IPv6.
 _ADDRESSES: Final = (IPv4Address("169.254.169.254"), IPv6Address("fd00:ec2::254"))
 
@@ -35,11 +36,13 @@ def _netpol_metadata(item: Item[NetworkPolicy], _: Settings) -> Iterator[Finding
         if not _has_port(rule.ports):
             continue
         if not rule.peers:
-            yield _found(f"/spec/egress/{index}", "to names nobody: the metadata service too")
+            told = "to names nobody: the metadata service too"
+            yield _found(f"/spec/egress/{index}", told, _ADDRESSES)
         for at, peer in enumerate(rule.peers or ()):
-            if peer.ip_block is not None and _reaches(peer.ip_block):
+            reached = _reached(peer.ip_block) if peer.ip_block is not None else []
+            if peer.ip_block is not None and reached:
                 place = f"/spec/egress/{index}/to/{at}/ipBlock"
-                yield _found(place, f"{peer.ip_block.cidr} holds the metadata service")
+                yield _found(place, f"{peer.ip_block.cidr} holds the metadata service", reached)
 
 
 def _has_port(ports: tuple[PolicyPort, ...] | None) -> bool:
@@ -52,21 +55,23 @@ def _has_port(ports: tuple[PolicyPort, ...] | None) -> bool:
     )
 
 
-def _reaches(block: IPBlock) -> bool:
-    return any(
-        _holds(block.cidr, address)
-        and not any(_holds(each, address) for each in block.excluded or ())
-        for address in _ADDRESSES
-    )
+def _reached(block: IPBlock) -> list[_Address]:
+    """Return the addresses of the service that a block holds."""
+    reached = _held(block.cidr, _ADDRESSES)
+    for each in (block.excluded or ()) if reached else ():
+        held = _held(each, reached)
+        reached = [address for address in reached if address not in held]
+    return reached
 
 
-def _holds(cidr: str, address: IPv4Address | IPv6Address) -> bool:
+def _held(cidr: str, addresses: Iterable[_Address]) -> list[_Address]:
     block = parse_block(cidr)
-    return block is not None and address in block
+    return [] if block is None else [address for address in addresses if address in block]
 
 
-def _found(pointer: str, message: str) -> Finding:
-    fix = Fix("ipBlock: {cidr: 0.0.0.0/0, except: [169.254.169.254/32]}")
+def _found(pointer: str, message: str, reached: Iterable[_Address]) -> Finding:
+    blocks = ", ".join(f"{address}/{address.max_prefixlen}" for address in reached)
+    fix = Fix(f"name the addresses that are needed, or at least except: [{blocks}]")
     return Finding("netpol-metadata", pointer, message, None, fix)
 
 
@@ -82,6 +87,9 @@ CHECK = Check(
         why="Who asks it from a pod is given the node's identity in the cloud.",
         fix="""\
 egress:
+- to:
+  - ipBlock: {cidr: 203.0.113.0/24}
+# or, where netpol-too-wide has the NetworkPolicy in its allow:
 - to:
   - ipBlock: {cidr: 0.0.0.0/0, except: [169.254.169.254/32]}""",
         breaks="Pods that have their cloud identity from the node; use workload identity.",

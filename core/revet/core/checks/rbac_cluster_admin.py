@@ -1,12 +1,13 @@
 """rbac-cluster-admin: nobody is bound to cluster-admin but by Kubernetes, and no role is its copy.
 
-Fields: roleRef of RoleBindings and ClusterRoleBindings, with the rules of that role; rules[*] of
-Roles and ClusterRoles
+Fields: roleRef of RoleBindings and ClusterRoleBindings, with the rules of that role; rules[*] and
+aggregationRule of Roles and ClusterRoles
 """
 
 from collections.abc import Iterator
 from typing import Final
 
+from revet.core.aggregation import find_cluster_admin, taken_in
 from revet.core.bootstrap_rbac import is_bootstrap_subject
 from revet.core.bootstrap_rbac import place as title
 from revet.core.check import (
@@ -22,7 +23,16 @@ from revet.core.check import (
 from revet.core.item import Item
 from revet.core.model.rbac import Binding, PolicyRule, Role
 from revet.core.model.settings import Settings
-from revet.core.permissions import ALL, BINDINGS, ROLES, is_allowed, judged_rules
+from revet.core.permissions import (
+    AGGREGATION,
+    ALL,
+    BINDINGS,
+    ROLES,
+    find_unseen,
+    is_allowed,
+    judged_rules,
+)
+from revet.core.surroundings import Surroundings
 
 _ROLE: Final = "cluster-admin"
 #: Kubernetes' own that people bind; whoever does not see the cluster knows what is in them.
@@ -49,13 +59,8 @@ def _on_bindings(item: Item[Binding], settings: Settings) -> Iterator[Finding]:
         return
     for index, subject in enumerate(subjects):
         if right and not is_bootstrap_subject(item, subject):
-            yield Finding(
-                "rbac-cluster-admin",
-                f"/subjects/{index}",
-                f"{subject.kind} {subject.name} gets {right}, must get a role of its own",
-                None,
-                Fix("bind a role with the rights that are used"),
-            )
+            told = f"{subject.kind} {subject.name} gets {right}, must get a role of its own"
+            yield _found(f"/subjects/{index}", told, "bind a role with the rights that are used")
 
 
 def _right(item: Item[Binding]) -> str | None:
@@ -66,12 +71,21 @@ def _right(item: Item[Binding]) -> str | None:
         return _ROLE
     seen = item.around.role(role.kind, item.metadata.namespace or "", role.name)
     for body in seen.items:
-        if any(_allows_all(rule) for rule in body.rules or ()):
+        if _is_all_powerful(body, item.around):
             return f"{role.kind} {role.name}, which allows everything"
+    if any(body.selectors for body in seen.items) and not item.around.is_cluster:
+        return None
     # A role that is not there gives nothing; the one that may come is judged itself.
     if seen.items or seen.is_all or title(role.kind, _home(item), role.name) in _KUBERNETES:
         return ""
     return None
+
+
+def _is_all_powerful(role: Role, around: Surroundings) -> bool:
+    if find_cluster_admin(role) is not None:
+        return True
+    roles = (role, *taken_in(role, around).values())
+    return any(_allows_all(rule) for each in roles for rule in each.rules or ())
 
 
 def _home(item: Item[Binding]) -> str:
@@ -85,15 +99,23 @@ def _allows_all(rule: PolicyRule) -> bool:
 
 
 def _on_roles(item: Item[Role], settings: Settings) -> Iterator[Finding]:
-    for index, rule in judged_rules(item, settings):
-        if _allows_all(rule):
-            yield Finding(
-                "rbac-cluster-admin",
-                f"/rules/{index}",
-                f"allows everything on everything, as {_ROLE} does",
-                None,
-                Fix("list the verbs and resources that are used"),
-            )
+    strong = [each for each in judged_rules(item, settings) if each.allows_all]
+    for rights in strong:
+        told = f"{rights.origin}allows everything on everything, as {_ROLE} does"
+        yield _found(rights.pointer, told, "list the verbs and resources that are used")
+    if strong or is_allowed(item, settings):
+        return
+    # What it takes in may not be written into it yet.
+    selector = find_cluster_admin(item.body)
+    if selector is not None:
+        place = f"{AGGREGATION}/clusterRoleSelectors/{selector}"
+        yield _found(place, f"takes in {_ROLE}", "select by a label that you give yourself")
+    else:
+        yield from find_unseen("rbac-cluster-admin", item, settings)
+
+
+def _found(pointer: str, message: str, hint: str) -> Finding:
+    return Finding("rbac-cluster-admin", pointer, message, None, Fix(hint))
 
 
 CHECK = Check(
@@ -110,7 +132,7 @@ CHECK = Check(
         what="No RoleBinding or ClusterRoleBinding gives anybody cluster-admin, or another "
         "role that allows everything; the binding that Kubernetes makes for system:masters is "
         "exempt by its content. No other role has a rule with * for verbs, API groups and "
-        "resources.",
+        "resources, or takes in cluster-admin by an aggregationRule, as an empty selector does.",
         why="cluster-admin is everything, everywhere, now and later. What one tool or one person "
         "needs is never that.",
         fix="""\

@@ -5,6 +5,7 @@ Allowed: names, no `*`, no `pods/*`, no `*/exec`
 """
 
 from collections.abc import Iterator
+from typing import Final
 
 from revet.core.check import (
     Check,
@@ -19,11 +20,15 @@ from revet.core.check import (
 from revet.core.item import Item
 from revet.core.model.rbac import Role
 from revet.core.model.settings import Settings
-from revet.core.permissions import ROLES, judged_rules
+from revet.core.permissions import ROLES, find_unseen, judged_rules
+
+_ID: Final = "rbac-wildcards"
 
 
 def _rbac_wildcards(item: Item[Role], settings: Settings) -> Iterator[Finding]:
-    for index, rule in judged_rules(item, settings):
+    found = False
+    for rights in judged_rules(item, settings):
+        rule, is_own = rights.rule, not rights.origin
         parts = (
             ("verbs", rule.verbs),
             ("resources", rule.resources),
@@ -32,17 +37,20 @@ def _rbac_wildcards(item: Item[Role], settings: Settings) -> Iterator[Finding]:
         for field, values in parts:
             wild = [value for value in values or () if "*" in value]
             if wild:
+                found = True
                 yield Finding(
-                    "rbac-wildcards",
-                    f"/rules/{index}/{field}",
-                    f"{field} has {', '.join(wild)}, must name what it means",
+                    _ID,
+                    f"{rights.pointer}/{field}" if is_own else rights.pointer,
+                    f"{rights.origin}{field} has {', '.join(wild)}, must name what it means",
                     None,
                     Fix(f"list the {field} that are used"),
                 )
+    if not found:
+        yield from find_unseen(_ID, item, settings)
 
 
 CHECK = Check(
-    id="rbac-wildcards",
+    id=_ID,
     title="No wildcards in roles",
     tier=1,
     items=(ItemRule(ROLES, _rbac_wildcards),),

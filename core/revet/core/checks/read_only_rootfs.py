@@ -5,7 +5,7 @@ Allowed: true
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from hashlib import sha256
 from itertools import chain, count
 from typing import Final
@@ -37,12 +37,13 @@ _PLAIN: Final = re.compile(r"(?:/[a-z0-9]+)+")
 def _read_only_rootfs(pod: Pod, settings: Settings) -> Iterator[Finding]:
     if pod.is_windows:  # the API refuses the field there
         return
+    volumes = _volumes(pod) if settings.writable_paths else {}
     for pointer, container in pod.containers:
         context = container.security_context
         value = context.read_only_root_filesystem if context is not None else None
         if value is not True:
             told = "false" if value is False else "not set"
-            patch = _patch(pod, pointer, container, settings) if value is None else ()
+            patch = _patch(volumes, pointer, container, settings) if value is None else ()
             yield Finding(
                 "read-only-rootfs",
                 f"{pointer}/securityContext/readOnlyRootFilesystem",
@@ -52,8 +53,16 @@ def _read_only_rootfs(pod: Pod, settings: Settings) -> Iterator[Finding]:
             )
 
 
+def _volumes(pod: Pod) -> dict[str, bool]:
+    """Return the names of the volumes, and whether one of that name may be written: an emptyDir."""
+    found: dict[str, bool] = {}
+    for volume in pod.spec.volumes or ():
+        found[volume.name] = volume.empty_dir is not None and found.get(volume.name, True)
+    return found
+
+
 def _patch(
-    pod: Pod, pointer: str, container: Container, settings: Settings
+    volumes: Mapping[str, bool], pointer: str, container: Container, settings: Settings
 ) -> Iterator[Assignment]:
     """Set it, and give the container an emptyDir at each path that the policy names.
 
@@ -67,9 +76,9 @@ def _patch(
         if any(is_within(normal_path(path), folder) for folder in mounted):
             continue
         mounted.append(normal_path(path))
-        name = _free_name(pod, volume_name(path))
+        name = _free_name(volumes, volume_name(path))
         volume: Json = {"name": name, "emptyDir": {"sizeLimit": "64Mi"}}
-        if not any(each.name == name for each in pod.spec.volumes or ()):
+        if name not in volumes:
             yield Assignment("/spec/volumes/-", volume)
         yield Assignment(f"{pointer}/volumeMounts/-", {"name": name, "mountPath": path})
     yield Assignment(f"{pointer}/securityContext/readOnlyRootFilesystem", value=True)
@@ -85,11 +94,10 @@ def volume_name(path: str) -> str:
     return f"revet-{digest}{''.join(letters)}"[:_LONGEST_NAME].rstrip("-")
 
 
-def _free_name(pod: Pod, name: str) -> str:
+def _free_name(volumes: Mapping[str, bool], name: str) -> str:
     """Return the name, numbered where a volume that is no emptyDir has it."""
-    taken = {each.name for each in pod.spec.volumes or () if each.empty_dir is None}
     numbered = (f"{name[: _LONGEST_NAME - 4]}-{number}" for number in count(2))
-    return next(each for each in chain((name,), numbered) if each not in taken)
+    return next(each for each in chain((name,), numbered) if volumes.get(each, True))
 
 
 CHECK = Check(

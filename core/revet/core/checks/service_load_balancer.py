@@ -4,7 +4,7 @@ Fields: spec.type, spec.loadBalancerSourceRanges and annotations of Services
 Allowed: other types; an internal one, source ranges, or Services that the policy names
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 from revet.core.check import (
@@ -41,7 +41,7 @@ def _service_load_balancer(item: Item[Service], settings: Settings) -> Iterator[
     if spec.type != "LoadBalancer" or is_allowed(item, settings):
         return
     annotations = item.metadata.annotations or {}
-    if any(annotations.get(key, "").lower() == value for key, value in _INTERNAL.items()):
+    if _is_internal(annotations):
         return
     given = spec.load_balancer_source_ranges or annotations.get(_RANGES, "").split(",")
     ranges = [each.strip() for each in given if each.strip()]
@@ -57,6 +57,17 @@ def _service_load_balancer(item: Item[Service], settings: Settings) -> Iterator[
         )
 
 
+def _is_internal(annotations: Mapping[str, str]) -> bool:
+    """Return whether every annotation that says something of it says internal, and one does.
+
+    Which of two that differ counts depends on the cloud, which is not seen from here.
+    """
+    said = [
+        annotations[key].lower() == value for key, value in _INTERNAL.items() if key in annotations
+    ]
+    return bool(said) and all(said)
+
+
 CHECK = Check(
     id="service-load-balancer",
     title="Load balancers are limited",
@@ -65,8 +76,9 @@ CHECK = Check(
     profiles=Profiles(Default.AUDIT, Default.WARN, Default.ENFORCE),
     parameters=(Parameter("allow", "Services that may serve everybody, as NAMESPACE/NAME."),),
     explanation=Explanation(
-        what="A Service of type LoadBalancer carries a cloud's annotation for an internal one, or "
-        "loadBalancerSourceRanges that are not everybody, or is named by the policy.",
+        what="A Service of type LoadBalancer carries a cloud's annotation for an internal one "
+        "and none that says otherwise, or loadBalancerSourceRanges that are not everybody, or is "
+        "named by the policy.",
         why="A load balancer is on the Internet by default, with whatever listens behind it.",
         fix="""\
 metadata:

@@ -110,6 +110,7 @@ ALLOWED: dict[str, str] = {
     "host-path-scope": r"/[^:]*",
     "sandbox-runtime": _LABEL,
     "psa-labels": "privileged|baseline|restricted",
+    "netpol-too-wide": _OBJECT,
     "service-node-port": _OBJECT,
     "service-load-balancer": _OBJECT,
     "database-exposure": _OBJECT,

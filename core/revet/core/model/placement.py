@@ -23,6 +23,8 @@ class NodeTerm(Wire, frozen=True, gc=False):
     """Requirements that a node must meet all."""
 
     match_expressions: tuple[NodeRequirement, ...] | None = None
+    #: Of the node's fields there is only metadata.name.
+    match_fields: tuple[NodeRequirement, ...] | None = None
 
 
 class NodeSelector(Wire, frozen=True, gc=False):

@@ -5,6 +5,7 @@ https://kubernetes.io/docs/reference/access-authn-authz/rbac/
 
 import msgspec
 
+from revet.core.model.network_policy import Selector
 from revet.core.model.wire import Wire
 
 
@@ -18,10 +19,23 @@ class PolicyRule(Wire, frozen=True, gc=False):
     non_resource_urls: tuple[str, ...] | None = msgspec.field(name="nonResourceURLs", default=None)
 
 
+class AggregationRule(Wire, frozen=True, gc=False):
+    """Which ClusterRoles' rules a cluster writes into this one."""
+
+    cluster_role_selectors: tuple[Selector, ...] | None = None
+
+
 class Role(Wire, frozen=True, gc=False):
     """A Role, or a ClusterRole with the rules that aggregation has filled in."""
 
     rules: tuple[PolicyRule, ...] | None = None
+    aggregation_rule: AggregationRule | None = None
+
+    @property
+    def selectors(self) -> tuple[Selector, ...]:
+        """What selects the ClusterRoles that it takes in."""
+        rule = self.aggregation_rule
+        return (rule.cluster_role_selectors or ()) if rule is not None else ()
 
 
 class RoleRef(Wire, frozen=True, gc=False):
