@@ -141,16 +141,16 @@ def _tell(spec: str) -> str:
             "  controls:\n  - {id: sysctls, mode: Audit}\n  - id: run-as-nonroot\n    mode: Warn\n",
             9,
             (
-                'HardeningPolicy p: spec.controls[1].id: control "run-as-nonroot" is not supported in '
-                "this version, did you mean run-as-non-root?"
+                'HardeningPolicy p: spec.controls[1].id: control "run-as-nonroot" is not supported '
+                "in this version, did you mean run-as-non-root?"
             ),
         ),
         (
             "  controls:\n  - id: run-as-non-root\n    ports: [1]\n",
             9,
             (
-                'HardeningPolicy p: spec.controls[0].ports: control "run-as-non-root" has no setting '
-                "ports; docs/controls.md lists those of each"
+                'HardeningPolicy p: spec.controls[0].ports: control "run-as-non-root" has no '
+                "setting ports; docs/controls.md lists those of each"
             ),
         ),
     ],
