@@ -183,3 +183,9 @@ def test_flags_that_make_no_sense_are_refused(
 def test_a_profile_that_is_named_twice_judges_once(ask: Ask) -> None:
     report = ask(GOOD, policies=("restricted", "restricted"))
     assert len(report.policies) == 1
+
+
+def test_the_defaults_of_a_limit_range_are_said_not_to_be_used(ask: Ask) -> None:
+    limits = "apiVersion: v1\nkind: LimitRange\nmetadata: {name: l}\nspec: {limits: []}\n"
+    assert any("LimitRange" in each for each in ask(f"{GOOD}---\n{limits}").notes)
+    assert not any("LimitRange" in each for each in ask(GOOD).notes)

@@ -6,7 +6,7 @@ The order of steps only; each step has a module of its own.
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Final
 
 from pydantic import ValidationError
 
@@ -34,6 +34,12 @@ from revet.cli.load import (
 from revet.core.errors import Error
 from revet.core.model.policy import KIND, Profile
 from revet.core.model.selector import Labels, LabelSelector
+
+_LIMITS: Final = "LimitRange"
+_LIMITS_NOTE: Final = (
+    "A LimitRange is among the input: its defaults are not filled into containers, as the cluster "
+    "would do it on Pods."
+)
 
 
 class LabelsError(Error):
@@ -73,6 +79,8 @@ def check(
     known = sum(_learn(namespaces, each.value) for each in pile.documents)
     if known:
         notes.append(f"The labels of {count_noun(known, 'Namespace')} of the input were used.")
+    if any(each.value["kind"] == _LIMITS for each in pile.documents):
+        notes.append(_LIMITS_NOTE)
     scopes = Scopes(tuple(policies.selecting), namespaces, bool(policies.problems))
     around = gather(pile.documents, question.namespace)
     judge = Judge(scopes, question.namespace, watch, around)
