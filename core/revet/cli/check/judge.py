@@ -12,6 +12,7 @@ import msgspec
 
 from revet.cli.check.complaint import ENCODING_ERRORS, complain
 from revet.cli.check.findings import find, weigh
+from revet.cli.check.pod_fields import tell_unknown
 from revet.cli.check.report import (
     NotChecked,
     NotServed,
@@ -117,8 +118,7 @@ class Judge:
         namespace = ""
         if api.kind.is_namespaced:
             namespace = subject.metadata.namespace or self.namespace or _DEFAULT
-        if api.complaint:
-            self._complain_of_version(document, subject, namespace, api.complaint)
+        self._warn(document, subject, namespace, api.complaint)
         # A Namespace is judged by whoever selects it.
         home = _name(subject) if subject.kind == _NAMESPACE else namespace
         scope = self.scopes.of(home)
@@ -179,9 +179,15 @@ class Judge:
     def _leave_out(self, document: Document, reason: str, *, undecided: bool = False) -> None:
         self._left_out[document.source.file, reason, undecided] += 1
 
-    def _complain_of_version(
+    def _warn(
         self, document: Document, subject: Subject | Item[Any], namespace: str, complaint: str
     ) -> None:
+        """Tell what the API server would drop, or not take at all."""
+        if isinstance(subject, Subject) and not document.is_live:
+            for reason in tell_unknown(document, subject.prefix):
+                self._leave_out(document, reason)
+        if not complaint:
+            return
         self._not_served.append(
             NotServed(
                 document.source.file,
