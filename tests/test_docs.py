@@ -13,9 +13,13 @@ import yaml
 from prometheus_client import CollectorRegistry
 
 from revet.core.admission import Request, judge
+from revet.core.checks import BY_ID
 from revet.core.compiled_policy import CompiledPolicy, apply
 from revet.core.message import denial
+from revet.core.model.catalog import PATCHABLE, UNSUPPORTED
 from revet.core.model.policy import parse_policy
+from revet.core.model.policy_control import Control
+from revet.core.model.unsupported import word_refusal
 from revet.core.workload import read
 from revet.operator.main import serve as serve_operator
 from revet.operator.metrics import Metrics as OperatorMetrics
@@ -170,3 +174,21 @@ def test_the_refusal_in_the_readme_is_what_revet_says() -> None:
     decision = judge(Request(subject, None, document), applied)
     assert denial(subject, "shop", decision) in TEXTS["README.md"]
     assert policy.entries[0][1].hash in TEXTS["README.md"]
+
+
+def test_what_is_refused_for_now_is_told() -> None:
+    _, _, rest = TEXTS["docs/policy.md"].partition("\n## What is refused for now\n")
+    section, _, _ = rest.partition("\n## ")
+    items = "\n".join(line for line in section.splitlines() if line.startswith("- "))
+    assert set(re.findall(r"`([^`]+)`", items)) == set(UNSUPPORTED)
+    for name in ("README.md", "docs/policy.md"):
+        (said,) = set(re.findall(r"(spec\.[\w.]+) is not supported in this version", TEXTS[name]))
+        assert word_refusal(said) in set(map(word_refusal, UNSUPPORTED))
+
+
+def test_what_patches_and_what_a_control_may_set_is_told() -> None:
+    text = TEXTS["docs/policy.md"]
+    assert set(_named(_rows(text, "Modes"))) >= set(PATCHABLE)
+    assert set(_named(_rows(text, "Modes"))) & set(BY_ID) == set(PATCHABLE)
+    fields = {info.alias or name for name, info in Control.model_fields.items()}
+    assert set(_named(_rows(text, "Single controls"))) == fields - {"id"}

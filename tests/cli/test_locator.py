@@ -1,4 +1,4 @@
-"""A Locator says what Tree.locate says, whatever was asked before: it only remembers the way."""
+"""A Locator says the same whatever was asked before, of a List as of its items' own trees."""
 
 import io
 from pathlib import Path

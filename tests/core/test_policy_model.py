@@ -278,13 +278,13 @@ def _models(model: type[BaseModel]) -> set[type[BaseModel]]:
 def test_each_rule_is_broken_by_a_bad_policy() -> None:
     said = "\n".join(line for file in BAD for line in file.model)
     rules = {
-        rule.message.partition("{")[0]
+        "[^{}]+".join(map(re.escape, re.split(r"\{\w+\}", rule.message)))
         for model in _models(Model)
         if issubclass(model, Model)
         for rule, _ in model.list_rules()
     }
     assert len(rules) > 10
-    assert {message for message in rules if message not in said} == set()
+    assert {message for message in rules if not re.search(message, said)} == set()
 
 
 def test_each_field_is_documented() -> None:

@@ -15,7 +15,7 @@ from kubernetes.aio import config
 from kubernetes.aio.client.api_client import ApiClient
 from kubernetes.aio.client.configuration import Configuration
 
-from revet.core.errors import Error
+from revet.core.errors import Error, describe
 
 _PAGE: Final = 500
 _METADATA_ONLY: Final = "application/json;as=PartialObjectMetadata{};g=meta.k8s.io;v=v1"
@@ -203,6 +203,12 @@ async def _raise_for_status(response: aiohttp.ClientResponse, path: str) -> None
         raise KubeError(f"{path}: {response.status} {text}", response.status)
 
 
+def _word(error: Exception) -> str:
+    """Return what a configuration's error says; Python's own mean nothing without their names."""
+    is_worded = isinstance(error, config.ConfigException | OSError)
+    return " ".join(str(error).split()) if is_worded else describe(error)
+
+
 @asynccontextmanager
 async def connect(kubeconfig: str | None) -> AsyncIterator[Kube]:
     """Connect with a kubeconfig file, or as the pod's ServiceAccount where there is none.
@@ -219,8 +225,10 @@ async def connect(kubeconfig: str | None) -> AsyncIterator[Kube]:
             )
         else:
             config.load_incluster_config(configuration)  # type: ignore[no-untyped-call] # as above
-    except (config.ConfigException, OSError) as error:
+        client = ApiClient(configuration)
+    # The library looks at nothing before it uses it: any error of Python's may come of a bad file.
+    except Exception as error:
         source = kubeconfig or "the pod's ServiceAccount (no --kubeconfig was given)"
-        raise KubeError(f"can't read the configuration from {source}: {error}") from error
-    async with ApiClient(configuration) as client:
+        raise KubeError(f"can't read the configuration from {source}: {_word(error)}") from error
+    async with client:
         yield Kube(client)

@@ -18,3 +18,8 @@ class ManifestError(Error):
 
 class ReviewError(Error):
     """A request to the webhook is not an AdmissionReview that can be answered."""
+
+
+def describe(error: Exception) -> str:
+    """Name an error that nobody expected, in one line."""
+    return " ".join(f"{type(error).__name__}: {error}".split())

@@ -200,7 +200,7 @@ def test_items_of_a_list_and_further_documents_are_fixed_each() -> None:
 def test_what_stands_for_two_places_is_not_fixed(text: str, reason: str) -> None:
     Path("in.yaml").write_text(text, encoding="utf-8")
     _, _, errors = _run("--fix", "in.yaml")
-    assert f"not fixed: Pod web: {reason}" in errors
+    assert f"not fixed: Pod default/web: {reason}" in errors
     assert Path("in.yaml").read_text(encoding="utf-8") == text
 
 
@@ -238,6 +238,19 @@ def test_a_diff_writes_nothing_and_is_what_patch_takes() -> None:
     assert Path("in.yaml").read_text(encoding="utf-8") == (POD + MENDED).removesuffix("\n")
 
 
+@pytest.mark.parametrize(
+    "name", ["sp ace.yaml", 'qu"ote.yaml', "back\\slash.yaml", "\x1b[31mred\n.yaml", "ü\x9b.yaml"]
+)
+def test_a_diff_quotes_names_as_git_does(name: str) -> None:
+    Path(name).write_text(POD, encoding="utf-8")
+    _, diff, _ = _run("--diff", name)
+    head, _, _ = diff.partition("@@")
+    assert len(head.splitlines()) == 2
+    assert all(" " <= each <= "~" or each in "\n\t" for each in head)
+    subprocess.run(["/usr/bin/git", "apply"], input=diff, text=True, check=True)
+    assert Path(name).read_text(encoding="utf-8") == POD + MENDED
+
+
 def test_standard_input_is_shown_and_never_written() -> None:
     code, diff, _ = _run("--diff", "-", stdin=POD)
     assert code == 1
@@ -262,7 +275,7 @@ def test_what_is_rendered_is_left_to_its_source() -> None:
     kustomize.chmod(0o755)
     path = f"{Path.cwd()}:{os.environ['PATH']}"
     result = CliRunner().invoke(app, ["check", "--fix", "app"], env={"PATH": path})
-    assert "app: not fixed: 1 object rendered from it, mend that" in result.stderr
+    assert "app: not fixed: 1 object rendered from it: mend that" in result.stderr
     assert Path("app/pod.yaml").read_text(encoding="utf-8") == POD
 
 

@@ -41,7 +41,7 @@ def _fix(text: str) -> tuple[str, Report]:
     question = Question(("in.yaml",), ("high",), namespace="shop")
     report = check(question, fixes.take)
     fixed = list(fixes.rewrite(b""))
-    assert [each.refusals for each in fixed if each.refusals] == []
+    assert [each.refused for each in fixed if each.refused] == []
     return (fixed[0].after if fixed else text.encode()).decode(), report
 
 

@@ -31,7 +31,7 @@ def _write(*names: str) -> None:
 
 
 def _names(*paths: str) -> list[str]:
-    found = find_inputs(paths)
+    found = [each for each in find_inputs(paths) if not isinstance(each, Skipped)]
     assert all(isinstance(each, File) for each in found), found
     return [each.name for each in found if isinstance(each, File)]
 
@@ -123,6 +123,41 @@ def test_a_folder_that_is_named_is_read_though_it_is_ignored(folder: Path) -> No
     assert _names("build") == ["build/a.yaml", "build/sub/b.yaml"]
     assert _names("build/sub") == ["build/sub/b.yaml"]
     assert _names(".") == []
+
+
+@pytest.mark.parametrize("line", ["build/*", "build/**"])
+def test_so_is_one_of_which_all_is_ignored(folder: Path, line: str) -> None:
+    _write("build/a.yaml", "build/sub/b.yaml")
+    (folder / ".git").mkdir()
+    (folder / ".gitignore").write_text(f"{line}\n", encoding="utf-8")
+    assert "build/a.yaml" in _names("build")
+    assert _names(".") == []
+
+
+def test_what_is_kept_of_an_ignored_folder_is_read_alone(folder: Path) -> None:
+    _write("build/a.yaml", "build/keep.yaml")
+    (folder / ".git").mkdir()
+    (folder / ".gitignore").write_text("build/*\n!build/keep.yaml\n", encoding="utf-8")
+    assert _names("build") == ["build/keep.yaml"]
+
+
+def test_what_is_ignored_is_counted(folder: Path) -> None:
+    _write("a.yaml", "b.gen.yaml", "c.gen.yaml", "d.gen.txt", "out/x.yaml")
+    (folder / ".gitignore").write_text("*.gen.*\nout/\n", encoding="utf-8")
+    assert find_inputs(["."])[1:] == [Skipped(".", "2 files and 1 folder left out by .gitignore")]
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_folder_with_nothing_to_check_is_no_pass() -> None:
+    _write("bare/notes.txt")
+    reason = "a folder without anything to check"
+    assert find_inputs(["bare"]) == [Skipped("bare", reason, undecided=True)]
+
+
+@pytest.mark.usefixtures("folder")
+def test_suffixes_count_in_capitals_too() -> None:
+    _write("x.YAML", "y.Json", "z.TXT")
+    assert _names(".") == ["x.YAML", "y.Json"]
 
 
 @pytest.mark.usefixtures("folder")

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 
 import pytest
 import yaml
@@ -171,6 +172,54 @@ def test_lines_above_are_added() -> None:
 def test_deep_nesting_is_refused(text: str) -> None:
     with pytest.raises(TextError, match=f"nested deeper than {MAX_DEPTH} levels"):
         list(read_yaml(text.encode()))
+
+
+@pytest.mark.parametrize("text", ["{? &a " * 60, "{? &a " * 2000, "? &a ".join(["{"] * 60)])
+def test_keys_that_are_no_texts_are_not_walked_into(text: str) -> None:
+    with pytest.raises(TextError, match="a key must be a text"):
+        list(read_yaml(text.encode()))
+
+
+def test_a_stack_that_runs_out_is_an_error_of_the_text(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Merges with anchors take most frames a level; there are never enough for 10,000."""
+    monkeypatch.setattr("revet.cli.load.yaml_text.MAX_DEPTH", 10_000)
+    with pytest.raises(TextError, match="nested deeper than"):
+        list(read_yaml(b"{<<: " * 9_000))
+
+
+def test_keys_may_be_anchors_and_aliases() -> None:
+    assert _read("&k a: *k\nb: {*k : 1}\n").value == {"a": "a", "b": {"a": 1}}
+    with pytest.raises(TextError, match="a key must be a text"):
+        _read("a: &a {b: 1}\n*a : 2\n")
+
+
+def _merges(number: int) -> str:
+    fields = "".join(f"  k{each}: 1\n" for each in range(number))
+    return f"a: &a {{x: 1}}\nb:\n{fields}" + "  <<: *a\n" * number
+
+
+def _overrides(number: int) -> str:
+    fields = "".join(f"  k{each}: 1\n" for each in range(number))
+    return f"a: &a\n{fields}b:\n  <<: *a\n{fields}"
+
+
+@pytest.mark.parametrize("write", [_merges, _overrides])
+def test_merging_costs_what_the_text_is_long(
+    write: Callable[[int], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Counted are the nodes that are looked at again, and the calls that move places."""
+    looked_at = 0
+
+    def count(value: object) -> int:
+        nonlocal looked_at
+        looked_at += 1
+        return count_nodes(value)
+
+    monkeypatch.setattr("revet.cli.load.places.count_nodes", count)
+    tree = _read(write(2000))
+    assert isinstance(tree.value, dict)
+    assert len(tree.value["b"]) >= 2000
+    assert looked_at <= 4 * 2000
 
 
 def test_as_deep_as_is_allowed_is_read() -> None:

@@ -79,7 +79,7 @@ class _Survey:
         for each in found:
             metadata = each.value["metadata"]
             namespaces.add(metadata["name"], metadata.get("labels") or {})
-        scopes = Scopes(tuple(self.policies.selecting), namespaces)
+        scopes = Scopes(tuple(self.policies.selecting), namespaces, bool(self.policies.problems))
         judge = Judge(scopes, None, around=self._look_beside())
         for document in track(self._find_objects(found), "Judging"):
             judge.add(document)

@@ -52,12 +52,12 @@ def find(
     document: Document, subject: Subject | Item[Any], weighed: Iterable[tuple[Verdict, bool]]
 ) -> Iterator[ReportedFinding]:
     """Give each finding its mode and its place."""
-    locator = Locator(document.tree)
+    locator = Locator(document.own)
     # As admission has it, where a node is known by its certificate: refusing would change nothing.
     is_mirrored = document.is_live and isinstance(subject, Subject) and is_mirror(subject)
     for verdict, patched in weighed:
         pointer = absolute(subject.prefix, verdict.finding.pointer)
-        where = locator.locate(document.pointer + pointer)
+        where = locator.locate(pointer)
         finding = _word(subject, verdict, pointer, where, patched=patched)
         if not is_mirrored:
             yield finding

@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -13,11 +13,12 @@ from tempfile import NamedTemporaryFile
 from typing import Final
 
 from revet.cli.check.fix import Refusal, Wish, find_growths, rewrite, unshare
+from revet.cli.check.fix.name import quote
 from revet.cli.check.judge import Judged
 from revet.cli.check.manifests import Question, check
 from revet.cli.check.printing import Printing, write
 from revet.cli.check.report import Exit, count_noun
-from revet.cli.load import STDIN_NAME, Document
+from revet.cli.load import STDIN_NAME
 from revet.core.admission import Request, patch
 from revet.core.check import Assignment, Json
 from revet.core.message import plain
@@ -34,7 +35,7 @@ class Fixed:
     before: bytes
     after: bytes
     done: tuple[Judged, ...]
-    refusals: tuple[Refusal, ...]
+    refused: tuple[tuple[Judged, Refusal], ...]
 
 
 @dataclass(slots=True)
@@ -68,19 +69,21 @@ class Fixes:
                 before = stdin if file == STDIN_NAME else Path(file).read_bytes()
             except OSError as error:
                 reason = f"it can't be read any more: {error.strerror}"
-                refusals = tuple(Refusal(wish.document, reason) for _, wish in wishes.values())
-                yield Fixed(file, b"", b"", (), refusals)
+                left = (
+                    (judged, Refusal(wish.document, reason)) for judged, wish in wishes.values()
+                )
+                yield Fixed(file, b"", b"", (), tuple(left))
                 continue
             written = rewrite(before, [wish for _, wish in wishes.values()])
-            refused = {id(each.document) for each in written.refusals}
+            refused = {id(each.document): each for each in written.refusals}
             done = tuple(judged for key, (judged, _) in wishes.items() if key not in refused)
-            yield Fixed(file, before, written.data, done, written.refusals)
+            left = ((wishes[key][0], each) for key, each in refused.items())
+            yield Fixed(file, before, written.data, done, tuple(left))
 
     def list_rendered(self) -> Iterator[str]:
         """Say which files are not ours to write: what they are rendered from is."""
-        for file in dict.fromkeys(each.document.source.file for each in self._rendered):
-            number = sum(each.document.source.file == file for each in self._rendered)
-            yield f"{file}: not fixed: {count_noun(number, 'object')} rendered from it, mend that"
+        for file, number in Counter(each.document.source.file for each in self._rendered).items():
+            yield f"{file}: not fixed: {count_noun(number, 'object')} rendered from it: mend that"
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,15 +115,10 @@ def _tell(fixed: Fixed, verb: str) -> Iterator[str]:
     for judged in fixed.done:
         controls = dict.fromkeys(each.control for each in judged.reported.findings if each.patched)
         yield plain(f"{fixed.file}: {verb}: {judged.reported.title}: {', '.join(controls)}")
-    for refusal in fixed.refusals:
+    for judged, refusal in fixed.refused:
         line = refusal.document.locate("").line
-        yield plain(f"{fixed.file}:{line}: not fixed: {_title(refusal.document)}: {refusal.reason}")
-
-
-def _title(document: Document) -> str:
-    metadata = document.value.get("metadata")
-    name = metadata.get("name", "") if isinstance(metadata, dict) else ""
-    return f"{document.value['kind']} {name}".strip()
+        title = judged.reported.title
+        yield plain(f"{fixed.file}:{line}: not fixed: {title}: {refusal.reason}")
 
 
 def _save(fixed: Fixed) -> bool:
@@ -174,5 +172,5 @@ def _diff_file(fixed: Fixed) -> Iterable[str]:
         for data in (fixed.before, fixed.after)
     )
     name = fixed.file.lstrip("/")
-    for line in unified_diff(old, new, f"a/{name}", f"b/{name}"):
+    for line in unified_diff(old, new, quote(f"a/{name}"), quote(f"b/{name}")):
         yield line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n"

@@ -12,6 +12,7 @@ import msgspec
 
 from revet.cli.check.complaint import ENCODING_ERRORS, complain
 from revet.cli.check.findings import find, weigh
+from revet.cli.check.pod_fields import tell_unknown
 from revet.cli.check.report import (
     NotChecked,
     NotServed,
@@ -30,7 +31,7 @@ from revet.core.check import NOT_CHECKED
 from revet.core.compiled_policy import Applied
 from revet.core.decide import Verdict
 from revet.core.defaulting import set_defaults
-from revet.core.errors import ManifestError
+from revet.core.errors import ManifestError, describe
 from revet.core.item import Item
 from revet.core.surroundings import UNSEEN, Surroundings
 from revet.core.workload import Subject
@@ -87,6 +88,8 @@ class Judge:
             self._problems.append(complain(document, str(error)))
         except ENCODING_ERRORS as error:
             self._problems.append(complain(document, f"{kind}: can't be sent as JSON: {error}"))
+        except Exception as error:  # noqa: BLE001 -- a mistake of ours must not hide the others
+            self._problems.append(complain(document, f"{kind}: can't be judged: {describe(error)}"))
 
     def report(
         self,
@@ -115,18 +118,17 @@ class Judge:
         namespace = ""
         if api.kind.is_namespaced:
             namespace = subject.metadata.namespace or self.namespace or _DEFAULT
-        if api.complaint:
-            self._complain_of_version(document, subject, namespace, api.complaint)
+        self._warn(document, subject, namespace, api.complaint)
         # A Namespace is judged by whoever selects it.
         home = _name(subject) if subject.kind == _NAMESPACE else namespace
         scope = self.scopes.of(home)
         if scope.undecided:
             self._leave_out(document, _undecided(document, home, scope), undecided=True)
-        reason = _reason_to_leave(subject, home, scope)
+        reason = self._reason_to_leave(subject, home, scope)
         if reason:
             # Where a policy may or may not select, that has been said.
             if scope.applied or not scope.undecided:
-                self._leave_out(document, reason)
+                self._leave_out(document, reason, undecided=self._may_be_selected(scope))
             return
         weighed = list(weigh(subject, data, scope.applied, self.around))
         for text in dict.fromkeys(_need(verdict) for verdict, _ in weighed if verdict.is_unknown):
@@ -151,12 +153,41 @@ class Judge:
         if self.watch is not None and isinstance(subject, Subject):
             self.watch(Judged(document, subject, data, scope.applied, reported))
 
+    def _reason_to_leave(self, subject: Subject | Item[Any], namespace: str, scope: Scope) -> str:
+        """Say why an object is not judged; empty if it is."""
+        if not scope.applied:
+            return self._unselected(namespace)
+        if isinstance(subject, Item):
+            return ""
+        if subject.metadata.controller is not None and not subject.is_pod:
+            return _OWNED
+        labels = subject.pod().labels
+        if not any(each.policy.selects_pod(labels) for each in scope.applied):
+            return f"whose pods no podSelector selects ({_names(scope.applied)})"
+        return ""
+
+    def _may_be_selected(self, scope: Scope) -> bool:
+        """Say whether a policy that could not be read may select what no other one does."""
+        return self.scopes.misses_policies and not scope.applied
+
+    def _unselected(self, namespace: str) -> str:
+        if self.scopes.misses_policies and not self.scopes.policies:
+            return "that nobody can judge: no policy could be read"
+        which = "policy that could be read" if self.scopes.misses_policies else "policy"
+        return f"in Namespace {namespace}, which no {which} selects" if namespace else _OUTSIDE
+
     def _leave_out(self, document: Document, reason: str, *, undecided: bool = False) -> None:
         self._left_out[document.source.file, reason, undecided] += 1
 
-    def _complain_of_version(
+    def _warn(
         self, document: Document, subject: Subject | Item[Any], namespace: str, complaint: str
     ) -> None:
+        """Tell what the API server would drop, or not take at all."""
+        if isinstance(subject, Subject) and not document.is_live:
+            for reason in tell_unknown(document, subject.prefix):
+                self._leave_out(document, reason)
+        if not complaint:
+            return
         self._not_served.append(
             NotServed(
                 document.source.file,
@@ -191,20 +222,6 @@ def _read(
         return data, subject
     data = msgspec.json.encode(filled)
     return data, read_object(api.kind.group, api.kind.name, data)
-
-
-def _reason_to_leave(subject: Subject | Item[Any], namespace: str, scope: Scope) -> str:
-    """Say why an object is not judged; empty if it is."""
-    if not scope.applied:
-        return f"in Namespace {namespace}, which no policy selects" if namespace else _OUTSIDE
-    if isinstance(subject, Item):
-        return ""
-    if subject.metadata.controller is not None and not subject.is_pod:
-        return _OWNED
-    labels = subject.pod().labels
-    if not any(each.policy.selects_pod(labels) for each in scope.applied):
-        return f"whose pods no podSelector selects ({_names(scope.applied)})"
-    return ""
 
 
 def _undecided(document: Document, namespace: str, scope: Scope) -> str:

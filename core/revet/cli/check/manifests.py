@@ -4,9 +4,11 @@ The order of steps only; each step has a module of its own.
 """
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Final
+
+from pydantic import ValidationError
 
 from revet.cli.check.beside import gather
 from revet.cli.check.judge import Judge, Judged
@@ -15,8 +17,10 @@ from revet.cli.check.progress import track
 from revet.cli.check.report import NotChecked, Problem, Report, count_noun
 from revet.cli.check.scope import Namespaces, Scopes
 from revet.cli.load import (
+    STDIN_NAME,
     Chart,
     Document,
+    File,
     Found,
     InputProblem,
     Kustomization,
@@ -29,7 +33,13 @@ from revet.cli.load import (
 )
 from revet.core.errors import Error
 from revet.core.model.policy import KIND, Profile
-from revet.core.model.selector import Labels
+from revet.core.model.selector import Labels, LabelSelector
+
+_LIMITS: Final = "LimitRange"
+_LIMITS_NOTE: Final = (
+    "A LimitRange is among the input: its defaults are not filled into containers, as the cluster "
+    "would do it on Pods."
+)
 
 
 class LabelsError(Error):
@@ -69,7 +79,9 @@ def check(
     known = sum(_learn(namespaces, each.value) for each in pile.documents)
     if known:
         notes.append(f"The labels of {count_noun(known, 'Namespace')} of the input were used.")
-    scopes = Scopes(tuple(policies.selecting), namespaces)
+    if any(each.value["kind"] == _LIMITS for each in pile.documents):
+        notes.append(_LIMITS_NOTE)
+    scopes = Scopes(tuple(policies.selecting), namespaces, bool(policies.problems))
     around = gather(pile.documents, question.namespace)
     judge = Judge(scopes, question.namespace, watch, around)
     for document in track(pile.documents, "Judging", len(pile.documents)):
@@ -83,8 +95,12 @@ def _read(question: Question, stdin: BinaryIO) -> "_Pile":
     renderers = find_renderers(question.values)
     inputs = find_inputs(question.paths)
     for each in track(inputs, "Reading", len(inputs)):
-        for loaded in read_input(each, renderers, stdin):
+        found = 0
+        for found, loaded in enumerate(read_input(each, renderers, stdin), start=1):  # noqa: B007
             pile.take(loaded, undecided=_needs_program(each, renderers))
+        if not found and isinstance(each, Chart | File | Kustomization):
+            pile.empty.append(each.name)
+    pile.tell_empty(inputs)
     return pile
 
 
@@ -102,6 +118,7 @@ class _Pile:
         self.policies: list[Document] = []
         self.problems: list[Problem] = []
         self.skipped: list[NotChecked] = []
+        self.empty: list[str] = []
 
     def take(self, loaded: Loaded, *, undecided: bool) -> None:
         """Put it where it belongs."""
@@ -111,7 +128,15 @@ class _Pile:
             case InputProblem(file, line, message):
                 self.problems.append(Problem(file, line, message))
             case Skipped(file, reason):
+                undecided = undecided or loaded.undecided
                 self.skipped.append(NotChecked(file, reason, undecided=undecided))
+
+    def tell_empty(self, inputs: Sequence[Found]) -> None:
+        """Say which files hold nothing. It is no pass where all do, nor where stdin does."""
+        is_all = len(inputs) == len(self.empty) and not self.documents
+        for name in self.empty:
+            undecided = is_all or name == STDIN_NAME
+            self.skipped.append(NotChecked(name, "holds nothing to check", undecided=undecided))
 
 
 def _choose(question: Question, pile: _Pile) -> tuple[Policies, list[str]]:
@@ -149,6 +174,10 @@ def _learn(namespaces: Namespaces, value: dict[str, Any]) -> bool:
     return True
 
 
+def _word(place: tuple[int | str, ...], message: str) -> str:
+    return ": ".join((*map(str, place), message))
+
+
 def parse_labels(text: str | None) -> Labels | None:
     """Read `key=value,key=value`; empty text says that there are no labels.
 
@@ -162,4 +191,11 @@ def parse_labels(text: str | None) -> Labels | None:
     for key, sign, _ in pairs:
         if not (key and sign):
             raise LabelsError(f"--namespace-labels: {key or sign!r} must be KEY=VALUE")
-    return {key: value for key, _, value in pairs}
+    labels = {key: value for key, _, value in pairs}
+    try:
+        # Whatever no Namespace can have is a slip of the pen.
+        LabelSelector(match_labels=labels)
+    except ValidationError as error:
+        wrong = "; ".join(_word(each["loc"][1:], each["msg"]) for each in error.errors())
+        raise LabelsError(f"--namespace-labels: {wrong}") from error
+    return labels

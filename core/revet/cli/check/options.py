@@ -3,6 +3,7 @@
 Imports nothing but typer: completion and help need no more.
 """
 
+import re
 from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
 _OF_FILES: Final = ("values", "namespace_labels", "fix", "diff")
 _OF_CLUSTERS: Final = ("kubeconfig",)
+_NAMESPACE: Final = "[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?"
 
 
 class FailOn(StrEnum):
@@ -105,8 +107,9 @@ def refuse_contradictions(
     fix: bool,
     diff: bool,
 ) -> None:
-    """Refuse options that can't go together."""
+    """Refuse options that can't go together, and what can't be meant."""
     _refuse_mixture(context, paths)
+    _refuse_nonsense(context.params["values"] or (), context.params["namespace"])
     if fix and "-" in paths:
         raise typer.BadParameter("standard input can't be written: use --diff", param_hint="--fix")
     if diff and (output is not Format.TEXT or output_file is not None):
@@ -126,6 +129,17 @@ def _refuse_mixture(context: typer.Context, paths: Sequence[str]) -> None:
             kind = "files" if is_cluster else "a cluster"
             hint = f"--{name.replace('_', '-')}"
             raise typer.BadParameter(f"is for {kind} only", param_hint=hint)
+
+
+def _refuse_nonsense(values: Sequence[str], namespace: str | None) -> None:
+    """Refuse what can't be meant, also where nothing would use it."""
+    for each in values:
+        # Helm takes addresses as well.
+        if "://" not in each and not Path(each).is_file():
+            raise typer.BadParameter(f"{each}: no such file", param_hint="--values")
+    if namespace is not None and not re.fullmatch(_NAMESPACE, namespace):
+        message = f"{namespace!r} is no name of a Namespace: must be lower-case letters, digits and"
+        raise typer.BadParameter(f"{message} dashes, 63 at most", param_hint="--namespace")
 
 
 def read_labels(text: str | None) -> "Labels | None":

@@ -4,6 +4,7 @@ import re
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Final, TypeGuard
 
@@ -14,6 +15,7 @@ from revet.cli.check.scope import SelectingPolicy
 from revet.cli.load import Document, InputProblem, find_inputs, find_renderers, load
 from revet.core.compiled_policy import CompiledPolicy
 from revet.core.errors import PolicyError
+from revet.core.model.catalog import CONTROLS
 from revet.core.model.mode import Mode
 from revet.core.model.policy import GROUP, KIND, VERSION, HardeningPolicy, Profile, parse_policy
 from revet.core.pointer import join
@@ -21,7 +23,8 @@ from revet.core.pointer import join
 PROFILES: Final = tuple(Profile)
 BUILT_IN: Final = "built in"
 
-_PLACE: Final = re.compile(r"([A-Za-z][\w.\[\]-]*): ")
+_PLACE: Final = re.compile(r"([A-Za-z][\w.\[\]-]*)(?:: | is not supported)")
+_UNKNOWN: Final = re.compile(r'control "([^"]*)" is not supported in this version, ')
 
 
 @dataclass(slots=True)
@@ -34,7 +37,9 @@ class Policies:
     problems: list[Problem] = field(default_factory=list)
 
     def add_profile(self, profile: str) -> None:
-        """Take the policy that enforces a profile in every namespace."""
+        """Take the policy that enforces a profile in every namespace; naming it twice is once."""
+        if any((each.name, each.source) == (profile, BUILT_IN) for each in self.used):
+            return
         document = {
             "apiVersion": f"{GROUP}/{VERSION}",
             "kind": KIND,
@@ -125,4 +130,11 @@ def _problem(document: Document, text: str) -> Problem:
     name = document.value.get("metadata")
     name = name.get("name") if isinstance(name, dict) else None
     title = f"{KIND} {name}" if isinstance(name, str) else KIND
-    return Problem(document.source.file, place.line or None, f"{title}: {text}")
+    return Problem(document.source.file, place.line or None, f"{title}: {_hint(text)}")
+
+
+def _hint(text: str) -> str:
+    """Name the control that is meant, in place of the long list of all."""
+    found = _UNKNOWN.search(text)
+    near = get_close_matches(found[1], CONTROLS, n=1) if found else []
+    return f"{text[: found.end()]}did you mean {near[0]}?" if found and near else text

@@ -10,7 +10,7 @@ from typing import TextIO
 import typer
 
 from revet.cli.check.output import FORMATS
-from revet.cli.check.output.text import Style, list_problems, render_text, render_verdict
+from revet.cli.check.output.text import Style, list_failures, render_text, render_verdict
 from revet.cli.check.report import Exit, Report
 from revet.core.model.mode import Mode
 
@@ -42,7 +42,7 @@ class Printing:
 
     def say(self, report: Report) -> Exit:
         """Say on standard error what went wrong and how it went, and return what to end with."""
-        lines = [*list_problems(report), render_verdict(report, self.fail_on, Style())]
+        lines = [*list_failures(report), render_verdict(report, self.fail_on, Style())]
         write("\n".join(lines), sys.stderr)
         return report.exit(self.fail_on)
 

@@ -76,6 +76,8 @@ class Scopes:
 
     policies: tuple[SelectingPolicy, ...]
     namespaces: Namespaces
+    #: Some policy could not be read: it may select anything.
+    misses_policies: bool = False
     _scopes: dict[str, Scope] = field(default_factory=dict)
 
     def of(self, namespace: str) -> Scope:

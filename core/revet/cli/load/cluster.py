@@ -93,7 +93,8 @@ def open_cluster(kubeconfig: str) -> Iterator[Cluster]:
 
 def make_document(value: Manifest) -> Document:
     """Return an object of the cluster as a document."""
-    return Document(_SOURCE, 0, "", value, Tree(value, _NO_PLACES))
+    tree = Tree(value, _NO_PLACES)
+    return Document(_SOURCE, 0, "", value, tree, tree)
 
 
 def _document(kind: Kind, value: Manifest) -> Document:

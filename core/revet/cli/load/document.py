@@ -29,7 +29,8 @@ class Document:
     """One object of Kubernetes: it has an apiVersion and a kind. `value` is not to be changed.
 
     `index` counts the documents of the text from 0; the items of a List share one, and `pointer`
-    tells which of them it is (`/items/3`; empty where there is no List).
+    tells which of them it is (`/items/3`; empty where there is no List). `tree` is the text's,
+    `own` the object's alone.
     """
 
     source: Source
@@ -37,6 +38,7 @@ class Document:
     pointer: str
     value: dict[str, Any]
     tree: Tree = field(repr=False)
+    own: Tree = field(repr=False)
 
     @property
     def is_live(self) -> bool:
@@ -45,7 +47,7 @@ class Document:
 
     def locate(self, pointer: str) -> Place:
         """Return the place of a field of this object, or of its nearest parent that is there."""
-        return self.tree.locate(self.pointer + pointer)
+        return self.own.locate(pointer)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +61,14 @@ class InputProblem:
 
 @dataclass(frozen=True, slots=True)
 class Skipped:
-    """Something that was found and is not checked, and why."""
+    """Something that was found and is not checked, and why.
+
+    `undecided`: whoever named it meant something to be there, so it is no pass.
+    """
 
     file: str
     reason: str
+    undecided: bool = False
 
 
 Loaded: TypeAlias = Document | InputProblem | Skipped

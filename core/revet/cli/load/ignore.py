@@ -33,7 +33,8 @@ class Rules:
 def find_rules(folder: Path) -> Rules:
     """Return the rules that apply in a folder from above it, in the repository that it is in.
 
-    None do if they leave out the folder itself: then it was named in spite of them.
+    None do if they leave out the folder itself, or all that is in it: then it was named in spite of
+    them.
     """
     parents = [folder, *folder.parents]
     top = next((each for each in parents if (each / ".git").exists()), folder)
@@ -43,7 +44,17 @@ def find_rules(folder: Path) -> Rules:
         below = parents[parents.index(each) - 1]
         if rules.leave_out(below, is_folder=True):
             return Rules()
-    return rules
+    return Rules() if _leave_out_all(rules, folder) else rules
+
+
+def _leave_out_all(rules: Rules, folder: Path) -> bool:
+    """Say whether they leave out all that stands in a folder, as `build/*` does."""
+    try:
+        entries = list(folder.iterdir())
+        ignored = [rules.leave_out(each, is_folder=each.is_dir()) for each in entries]
+    except OSError:  # Walking it will tell.
+        return False
+    return bool(ignored) and all(ignored)
 
 
 def _read(path: Path) -> GitIgnoreSpec | None:

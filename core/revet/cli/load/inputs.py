@@ -65,8 +65,7 @@ def _find(name: str) -> Iterator[Found]:
     if name == STDIN:
         yield File(STDIN_NAME, None)
     elif _is_folder(path):
-        real = path.resolve()
-        yield from _walk(path, real, find_rules(real))
+        yield from _Folder(path).find()
     elif path.name == CHART:
         yield Skipped(name, "a Helm chart: name its folder to have it rendered")
     elif path.name in KUSTOMIZATIONS:
@@ -91,39 +90,68 @@ def _is_regular(entry: os.DirEntry[str]) -> bool:
         return False
 
 
-def _walk(folder: Path, real: Path, rules: Rules) -> Iterator[Found]:
-    """Walk a folder that is not ignored itself."""
-    try:
-        entries = sorted(os.scandir(folder), key=lambda each: each.name)
-    except OSError as error:
-        yield InputProblem(str(folder), None, f"cannot be read: {error.strerror}")
-        return
-    names = {each.name for each in entries}
-    if CHART in names:
-        yield Chart(str(folder), folder)
-        return
-    if not KUSTOMIZATIONS.isdisjoint(names):
-        yield Kustomization(str(folder), folder)
-    rules = rules.enter(real)
-    for entry in entries:
-        if entry.name not in KUSTOMIZATIONS:
-            yield from _enter(entry, folder / entry.name, real / entry.name, rules)
+@dataclass(slots=True)
+class _Folder:
+    """A folder that was named: what is below it, and how much of that .gitignore leaves out."""
+
+    path: Path
+    _files: int = 0
+    _folders: int = 0
+
+    def find(self) -> Iterator[Found]:
+        real = self.path.resolve()
+        is_empty = True
+        for each in self._walk(self.path, real, find_rules(real)):
+            is_empty = False
+            yield each
+        ignored = " and ".join(_count(self._files, "file") + _count(self._folders, "folder"))
+        reasons = [f"{ignored} left out by .gitignore"] if ignored else []
+        if is_empty:
+            reasons.insert(0, "a folder without anything to check")
+        if reasons:
+            yield Skipped(str(self.path), ": ".join(reasons), undecided=is_empty)
+
+    def _walk(self, folder: Path, real: Path, rules: Rules) -> Iterator[Found]:
+        """Walk a folder that is not ignored itself."""
+        try:
+            entries = sorted(os.scandir(folder), key=lambda each: each.name)
+        except OSError as error:
+            yield InputProblem(str(folder), None, f"cannot be read: {error.strerror}")
+            return
+        names = {each.name for each in entries}
+        if CHART in names:
+            yield Chart(str(folder), folder)
+            return
+        if not KUSTOMIZATIONS.isdisjoint(names):
+            yield Kustomization(str(folder), folder)
+        rules = rules.enter(real)
+        for entry in entries:
+            if entry.name not in KUSTOMIZATIONS:
+                yield from self._enter(entry, folder / entry.name, real / entry.name, rules)
+
+    def _enter(
+        self, entry: os.DirEntry[str], path: Path, real: Path, rules: Rules
+    ) -> Iterator[Found]:
+        is_folder, is_link = _is_folder(entry), entry.is_symlink()
+        wanted = path.suffix.lower() in _SUFFIXES
+        if not (not entry.name.startswith(".") if is_folder else wanted):
+            return
+        # To git a link is a file, whatever it leads to.
+        if rules.leave_out(real, is_folder=is_folder and not is_link):
+            self._folders += is_folder
+            self._files += not is_folder
+        elif is_folder and is_link:
+            yield Skipped(str(path), "a link to a folder: name it to have it checked")
+        elif is_folder:
+            yield from self._walk(path, real, rules)
+        elif is_link or _is_regular(entry):  # A link that leads nowhere is told when it is read.
+            yield File(str(path), path)
+        else:
+            yield Skipped(str(path), "no regular file")
 
 
-def _enter(entry: os.DirEntry[str], path: Path, real: Path, rules: Rules) -> Iterator[Found]:
-    is_folder, is_link = _is_folder(entry), entry.is_symlink()
-    wanted = not entry.name.startswith(".") if is_folder else path.suffix in _SUFFIXES
-    # To git a link is a file, whatever it leads to.
-    if not wanted or rules.leave_out(real, is_folder=is_folder and not is_link):
-        return
-    if is_folder and is_link:
-        yield Skipped(str(path), "a link to a folder: name it to have it checked")
-    elif is_folder:
-        yield from _walk(path, real, rules)
-    elif is_link or _is_regular(entry):  # A link that leads nowhere is told when it is read.
-        yield File(str(path), path)
-    else:
-        yield Skipped(str(path), "no regular file")
+def _count(number: int, noun: str) -> list[str]:
+    return [f"{number} {noun}{'' if number == 1 else 's'}"] if number else []
 
 
 def _leave_out_twice(found: Iterable[Found]) -> Iterator[Found]:

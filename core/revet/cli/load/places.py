@@ -4,9 +4,9 @@ One table of numbers in reading order, 8 bytes a node: no node tree is kept, no 
 """
 
 from array import array
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Any, Final, NamedTuple, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
 from revet.core.errors import ManifestError
 from revet.core.pointer import split
@@ -16,6 +16,8 @@ _COLUMNS: Final = (1 << _COLUMN_BITS) - 1
 
 Places: TypeAlias = "array[int]"
 """Packed places in reading order, a parent before its children."""
+
+_Children: TypeAlias = dict[str, tuple[object, int]]
 
 
 class Place(NamedTuple):
@@ -63,14 +65,14 @@ class Tree:
         """Return the place of what `pointer` names, or of its nearest parent that is there."""
         if not self.places:
             return NOWHERE
-        value, index = self.value, 0
-        for token in split(pointer):
-            found = _step(value, token)
-            if found is None:
-                break
-            value, before = found
-            index += 1 + before
-        return unpack(self.places[index])
+        return Locator(self).locate(pointer)
+
+    def items(self, field: str) -> Iterator["Tree"]:
+        """Yield the items of a list in a field of the value, each as a tree of its own."""
+        found, before = _list_children(self.value)[field]
+        items = found if isinstance(found, list) else []
+        parts = split_places(self.places[before + 2 :], items)
+        return (Tree(item, part) for item, part in zip(items, parts, strict=True))
 
 
 @dataclass(slots=True)
@@ -79,6 +81,7 @@ class Locator:
 
     tree: Tree
     _walked: dict[str, tuple[object, int, bool]] = field(default_factory=dict)
+    _children: dict[str, "_Children"] = field(default_factory=dict)
 
     def locate(self, pointer: str) -> Place:
         """Return the place of what `pointer` names, as Tree.locate does."""
@@ -98,18 +101,29 @@ class Locator:
             return self.tree.value, 0, True
         parent, _, token = pointer.rpartition("/")
         value, index, is_there = self._walk(parent)
-        found = _step(value, *split(f"/{token}")) if is_there else None
+        found = self._step(parent, value, *split(f"/{token}")) if is_there else None
         return (value, index, False) if found is None else (found[0], index + 1 + found[1], True)
 
+    def _step(self, parent: str, value: object, token: str) -> tuple[object, int] | None:
+        children = self._children.get(parent)
+        if children is None:
+            children = self._children[parent] = _list_children(value)
+        return children.get(token)
 
-def _step(value: object, token: str) -> tuple[object, int] | None:
-    """Return a child, and how many places stand between its parent's and its own."""
-    if isinstance(value, dict) and token in value:
-        return value[token], count_before(value, token)
-    if isinstance(value, list) and token.isdecimal() and int(token) < len(value):
-        position = int(token)
-        return value[position], sum(map(count_nodes, value[:position]))
-    return None
+
+def _list_children(value: object) -> _Children:
+    """Return each child by its token, and how many nodes stand between its parent and it."""
+    items: Iterable[tuple[str, object]] = ()
+    if isinstance(value, dict):
+        items = value.items()
+    elif isinstance(value, list):
+        items = ((str(position), child) for position, child in enumerate(value))
+    found: _Children = {}
+    before = 0
+    for token, child in items:
+        found[token] = (child, before)
+        before += count_nodes(child)
+    return found
 
 
 def count_nodes(value: object) -> int:
@@ -119,16 +133,6 @@ def count_nodes(value: object) -> int:
     if isinstance(value, list):
         return 1 + sum(map(count_nodes, value))
     return 1
-
-
-def count_before(mapping: Mapping[str, object], key: str) -> int:
-    """Count what stands in `mapping` before `key`."""
-    count = 0
-    for each, value in mapping.items():
-        if each == key:
-            break
-        count += count_nodes(value)
-    return count
 
 
 def cut(places: Places, start: int) -> Places:
@@ -145,17 +149,3 @@ def split_places(places: Places, values: Iterable[object]) -> Iterator[Places]:
         size = count_nodes(value)
         yield places[here : here + size]
         here += size
-
-
-def put(
-    places: Places,
-    start: int,
-    mapping: dict[str, Any],
-    fields: Mapping[str, tuple[object, Places]],
-) -> None:
-    """Set fields of a mapping whose places begin at `start`; the table stays in reading order."""
-    parts = dict(zip(mapping, split_places(cut(places, start), mapping.values()), strict=True))
-    for key, (value, part) in fields.items():
-        mapping[key], parts[key] = value, part
-    for part in parts.values():
-        places.extend(part)

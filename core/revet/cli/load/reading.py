@@ -8,6 +8,7 @@ from revet.cli.load.inputs import Chart, File, Found, Kustomization
 from revet.cli.load.objects import read_objects
 from revet.cli.load.rendering import Renderers, render_chart, render_kustomization
 from revet.cli.load.text import MAX_BYTES
+from revet.core.errors import describe
 
 
 def load(inputs: Iterable[Found], renderers: Renderers, stdin: BinaryIO) -> Iterator[Loaded]:
@@ -19,7 +20,18 @@ def load(inputs: Iterable[Found], renderers: Renderers, stdin: BinaryIO) -> Iter
 def read_input(
     found: Found, renderers: Renderers, stdin: BinaryIO | None = None
 ) -> Iterator[Loaded]:
-    """Read one input; what is no input is told as it is. `stdin` is for a File without a path."""
+    """Read one input; what is no input is told as it is. `stdin` is for a File without a path.
+
+    Whatever goes wrong in it is told of it, and ends nothing else.
+    """
+    try:
+        yield from _read(found, renderers, stdin)
+    except Exception as error:  # noqa: BLE001 -- a mistake of ours must not hide the other files
+        name = found.file if isinstance(found, InputProblem | Skipped) else found.name
+        yield InputProblem(name, None, f"cannot be read: {describe(error)}")
+
+
+def _read(found: Found, renderers: Renderers, stdin: BinaryIO | None) -> Iterator[Loaded]:
     match found:
         case InputProblem() | Skipped():
             yield found

@@ -1,7 +1,8 @@
 """An item of `spec.controls`: one control, set otherwise than the profile does."""
 
 import re
-from typing import Annotated, Final
+from collections.abc import Callable
+from typing import Annotated, ClassVar, Final, TypeAlias
 
 from pydantic import Field
 
@@ -11,6 +12,7 @@ from revet.core.model.schema import Model, Name, Text, rule
 from revet.core.model.settings import Settings
 
 Path = Annotated[str, Field(min_length=2, max_length=253, pattern=r"^(/[^/:]+)+$")]
+Reads: TypeAlias = Callable[["Control"], bool]
 Port = Annotated[int, Field(ge=1, le=65535)]
 
 #: The settings as the model names them, and as people write them.
@@ -36,12 +38,19 @@ def _any_given() -> str:
     return " || ".join(f"has(self.{field})" for field in fields)
 
 
-def _only_where_read() -> str:
-    rules = (
-        f"(!has(self.{field}) || self.id in {_in_cel(SETTINGS[field])})"
-        for field in _NAMES.values()
+def _reads(name: str) -> Reads:
+    """Make the rule of one setting; one for all could not say which of them is too much."""
+    field = _NAMES[name]
+
+    @rule(
+        f"!has(self.{field}) || self.id in {_in_cel(SETTINGS[field])}",
+        f'control "{{id}}" has no setting {field}; docs/controls.md lists those of each',
+        field,
     )
-    return " && ".join(rules)
+    def reads(control: "Control") -> bool:
+        return getattr(control, name) is None or control.id in SETTINGS[field]
+
+    return reads
 
 
 def _matches_pattern() -> str:
@@ -124,20 +133,15 @@ class Control(Model):
         """Tell whether the entry says anything."""
         return any(getattr(self, each) is not None for each in ("mode", "patch", *_NAMES))
 
-    @rule(
-        _only_where_read(),
-        "has a setting that this control does not read; docs/controls.md lists those of each",
-    )
-    def sets_what_it_reads(self) -> bool:
-        """Tell whether the control reads all that is set."""
-        return all(
-            getattr(self, name) is None or self.id in SETTINGS[field]
-            for name, field in _NAMES.items()
-        )
+    reads_allow: ClassVar[Reads] = _reads("allow")
+    reads_writable_paths: ClassVar[Reads] = _reads("writable_paths")
+    reads_max_expiration_seconds: ClassVar[Reads] = _reads("max_expiration_seconds")
+    reads_min_user_id: ClassVar[Reads] = _reads("min_user_id")
+    reads_ports: ClassVar[Reads] = _reads("ports")
 
     @rule(
         _matches_pattern(),
-        "has a text of another form than this control knows; docs/controls.md shows them",
+        'has a text of another form than control "{id}" knows; docs/controls.md shows them',
         "allow",
     )
     def allows_what_there_can_be(self) -> bool:

@@ -17,8 +17,8 @@ from revet.core.check import Json
 from revet.core.pointer import split
 
 _CHANGED: Final = "the file is not as it was when it was judged"
-_NOT_READ: Final = "the text can't be taken apart"
-_OTHERWISE: Final = "the fixed text would not say what is meant"
+_NOT_READ: Final = "the text is written in a way that can't be extended"
+_OTHERWISE: Final = "read again, the fixed text would not say what is meant"
 
 
 @dataclass(frozen=True, slots=True)

@@ -181,6 +181,14 @@ def list_problems(report: Report) -> Iterator[str]:
         yield plain(f"{each.file}{line}: {each.message}")
 
 
+def list_failures(report: Report) -> Iterator[str]:
+    """Return a line for each thing that makes the command end with 2."""
+    yield from list_problems(report)
+    for left in report.left_out:
+        if left.undecided:
+            yield plain(f"{left.file}: not checked: {left.text}")
+
+
 def _table(summary: Summary, style: Style) -> str:
     if not summary.controls:
         return ""
