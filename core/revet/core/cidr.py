@@ -5,6 +5,7 @@ Apart, because "everybody" can be written in many ways, and three controls must 
 
 import re
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from ipaddress import (
     IPv4Network,
     IPv6Network,
@@ -20,6 +21,7 @@ _LEADING_ZEROS: Final = re.compile(r"(?<![0-9A-Fa-f:])0+(?=\d)")
 _MAPPED: Final = IPv6Network("::ffff:0:0/96")
 
 
+@lru_cache(maxsize=16_384)  # of an object's blocks, of which each control of each policy asks anew
 def parse_block(text: str) -> IPv4Network | IPv6Network | None:
     """Read a CIDR, host bits and all; None where it is none, which the API server refuses."""
     text = text.strip()
