@@ -1,0 +1,38 @@
+"""Compares texts whole: exact, by a glob, or by RE2, which takes no longer for a hostile text."""
+
+from collections.abc import Callable
+
+import re2  # type: ignore[import-untyped] # it has none
+
+from revet.core.model.policy_signers import Match
+from revet.verify.error import SignatureError
+
+Matcher = Callable[[str], bool]
+
+
+def compile_match(match: Match) -> Matcher:
+    """Make a comparison ready.
+
+    Raises:
+        SignatureError: it is no regular expression.
+
+    """
+    if match.exact is not None:
+        return match.exact.__eq__
+    if match.glob is not None:
+        return compile_glob(match.glob)
+    return _compile(match.regexp or "")
+
+
+def compile_glob(glob: str) -> Matcher:
+    """Make a glob ready: * stands for any characters, ? for one."""
+    parts = {"*": "(?s:.*)", "?": "(?s:.)"}
+    return _compile("".join(parts.get(each) or re2.escape(each) for each in glob))
+
+
+def _compile(pattern: str) -> Matcher:
+    try:
+        compiled = re2.compile(pattern)
+    except re2.error as error:
+        raise SignatureError(f"{pattern!r} is no regular expression (RE2): {error}") from error
+    return lambda text: compiled.fullmatch(text) is not None
