@@ -16,7 +16,7 @@ from revet.adapters.registry.credentials import Anonymous, CredentialSource
 from revet.adapters.registry.endpoints import Endpoints
 from revet.adapters.registry.error import RegistryError
 from revet.adapters.registry.manifest import MANIFEST_TYPES, OCI_INDEX, check_manifest
-from revet.adapters.registry.transport import Answer, Transport
+from revet.adapters.registry.transport import REQUEST_S, Answer, Transport
 from revet.core.image import canonical_name, is_digest, is_name, split_reference
 
 #: `sha256:` or `sha512:` and lower-case hexadecimal digits.
@@ -65,11 +65,11 @@ class Registry:
         endpoints: Endpoints,
         clock: Callable[[], float],
         credentials: CredentialSource | None = None,
-        transport: Transport | None = None,
+        timeout_s: float = REQUEST_S,
     ) -> None:
         """Ask only whom `endpoints` names; `clock` is the event loop's. Made in a running loop."""
         self._endpoints = endpoints
-        self._transport = transport or Transport(endpoints, credentials or Anonymous(), clock)
+        self._transport = Transport(endpoints, credentials or Anonymous(), clock, timeout_s)
 
     async def __aenter__(self) -> Self:
         return self
@@ -147,13 +147,11 @@ class Registry:
             if answer.media_type != OCI_INDEX:
                 return []  # some answer every path with a page of theirs
             found += _descriptors(place.host, answer.body)
-            following = _following(answer.link, place)
-            if not following or len(found) > MOST_REFERRERS:
-                break
-            path = following
-        if len(found) > MOST_REFERRERS:
-            raise RegistryError(place.host, 0, f"lists more than {MOST_REFERRERS} referrers")
-        return found
+            _refuse_too_many(place.host, found)
+            path = _following(answer.link, place)
+            if not path:
+                return found
+        raise RegistryError(place.host, 0, "has a list of referrers that does not end")
 
     async def _fallback(self, place: _Place) -> list[Descriptor]:
         tag = place.digest.replace(":", "-")[:128]
@@ -163,10 +161,9 @@ class Registry:
             if error.status == HTTPStatus.NOT_FOUND:
                 return []
             raise
-        found = _descriptors(place.host, body)
-        if len(found) > MOST_REFERRERS:
-            raise RegistryError(place.host, 0, f"lists more than {MOST_REFERRERS} referrers")
-        return list(found)
+        found = list(_descriptors(place.host, body))
+        _refuse_too_many(place.host, found)
+        return found
 
     async def _manifest(self, place: _Place) -> bytes:
         path = f"manifests/{place.digest or place.tag}"
@@ -237,6 +234,11 @@ def _descriptors(host: str, body: bytes) -> tuple[Descriptor, ...]:
     if not all(is_digest(each.digest) for each in found):
         raise RegistryError(host, 0, "lists a referrer by what is no digest")
     return found
+
+
+def _refuse_too_many(host: str, found: list[Descriptor]) -> None:
+    if len(found) > MOST_REFERRERS:
+        raise RegistryError(host, 0, f"lists more than {MOST_REFERRERS} referrers")
 
 
 def _following(link: str, place: _Place) -> str:

@@ -19,6 +19,7 @@ _MANIFESTS: Final = (OCI_MANIFEST, DOCKER_MANIFEST)
 #: The Accept header: no other form has a digest over its own bytes.
 MANIFEST_TYPES: Final = ", ".join((*_INDEXES, *_MANIFESTS))
 _SCHEMA: Final = 2
+_NULL: Final = msgspec.Raw(b"null")
 
 
 class _Manifest(msgspec.Struct, rename="camel"):
@@ -26,7 +27,7 @@ class _Manifest(msgspec.Struct, rename="camel"):
     media_type: str = ""
     manifests: list[msgspec.Raw] | None = None
     layers: list[msgspec.Raw] | None = None
-    config: msgspec.Raw | None = None
+    config: msgspec.Raw = _NULL
 
 
 def check_manifest(host: str, body: bytes, media_type: str) -> None:
@@ -43,7 +44,7 @@ def check_manifest(host: str, body: bytes, media_type: str) -> None:
     if manifest.schema_version != _SCHEMA:
         raise RegistryError(host, 0, "answered a manifest that is not of schema version 2")
     is_index = manifest.manifests is not None
-    is_manifest = manifest.layers is not None or manifest.config is not None
+    is_manifest = manifest.layers is not None or bytes(manifest.config) != b"null"
     if is_index == is_manifest:
         raise RegistryError(host, 0, "answered what is neither clearly a manifest nor an index")
     allowed = _INDEXES if is_index else _MANIFESTS

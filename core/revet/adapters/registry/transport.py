@@ -21,7 +21,8 @@ from revet.adapters.registry.guard import Guard
 from revet.adapters.registry.login import Token, basic, is_basic, read_token, token_request
 from revet.core.errors import Error
 
-_REQUEST_S: Final = 10.0
+#: The longest that one request takes.
+REQUEST_S: Final = 10.0
 _CONNECT_S: Final = 3.0
 _CHUNK: Final = 65536
 _MOST_REDIRECTS: Final = 4
@@ -60,9 +61,10 @@ class Transport:
         endpoints: Endpoints,
         credentials: CredentialSource,
         clock: Callable[[], float],
+        timeout_s: float = REQUEST_S,
         guard: Guard | None = None,
     ) -> None:
-        """Set up; `clock` is the event loop's."""
+        """Set up; `clock` is the event loop's, `timeout_s` the longest that one request takes."""
         self._endpoints = endpoints
         self._credentials = credentials
         self._clock = clock
@@ -72,7 +74,7 @@ class Transport:
         self._turns: dict[str, asyncio.Semaphore] = {}
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(resolver=self._guard, limit=0),
-            timeout=aiohttp.ClientTimeout(total=_REQUEST_S, sock_connect=_CONNECT_S),
+            timeout=aiohttp.ClientTimeout(total=timeout_s, sock_connect=_CONNECT_S),
             # A body is limited as it comes; unpacked it could be of any size.
             auto_decompress=False,
             headers={"Accept-Encoding": "identity", "User-Agent": "revet"},
