@@ -130,12 +130,12 @@ def _verify_by_certificate(
     times = [*_read_stamps(bundle, question), *_verify_entries(bundle, signed, question)]
     if not times:
         raise SignatureError("nobody trusted says when it was signed")
-    if bundle.entries:
-        _ask_library(bundle, root)
-    elif not is_signed(certificate.public_key(), envelope.signature, envelope.signed):
-        raise SignatureError("the signature is not the certificate's, or of something else")
     for when in times:
         verify_certificate(certificate, root, when)
+    if not is_signed(certificate.public_key(), envelope.signature, envelope.signed):
+        raise SignatureError("the signature is not the certificate's, or of something else")
+    if bundle.entries:
+        _ask_library(bundle, root)
     return read_identity(certificate), times, ""
 
 

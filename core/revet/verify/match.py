@@ -31,8 +31,11 @@ def compile_glob(glob: str) -> Matcher:
 
 
 def _compile(pattern: str) -> Matcher:
+    options = re2.Options()
+    options.log_errors = False  # the library would write them to standard error
     try:
-        compiled = re2.compile(pattern)
+        compiled = re2.compile(pattern, options)
     except re2.error as error:
-        raise SignatureError(f"{pattern!r} is no regular expression (RE2): {error}") from error
+        reason = b"".join(error.args).decode("utf-8", errors="replace")
+        raise SignatureError(f"{pattern!r} is no regular expression (RE2): {reason}") from error
     return lambda text: compiled.fullmatch(text) is not None

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Final
 
 from revet.adapters.registry.error import RegistryError
-from revet.core.image import canonical_name, split_reference
+from revet.core.image import canonical_name, is_digest, is_name, split_reference
 from revet.verify.candidate import Candidate, judge
 from revet.verify.discovery import Discovery, Source, list_platforms
 from revet.verify.error import SignatureError
@@ -54,6 +54,9 @@ class Verifier:
     async def verify(self, reference: str, rules: Iterable[Rule]) -> Verdict:
         """Verify an image by each of the rules that are about it."""
         asked = [rule for rule in rules if rule.is_about(reference)]
+        if not _is_reference(reference):
+            step = Step("digest", Outcome.REJECTED, f"{reference[:512]!r} is no image reference")
+            return Verdict(reference, "", tuple(Judged(rule, (step,)) for rule in asked))
         try:
             digest = await self._source.resolve(reference)
         except RegistryError as error:
@@ -102,6 +105,13 @@ class Verifier:
             for name, each in named
         ]
         return Findings(image, tuple(platforms))
+
+
+def _is_reference(reference: str) -> bool:
+    """Return whether a runtime would take it: one that it refuses is of no image at all."""
+    parts = split_reference(reference)
+    has_digest = is_digest(parts.digest) if "@" in reference else True
+    return has_digest and is_name(canonical_name(reference))
 
 
 def _judge_all(candidates: Iterable[Candidate], question: Question) -> list[Proof | Flaw]:

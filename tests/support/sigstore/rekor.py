@@ -37,6 +37,11 @@ class Rekor:
         kind = (body["kind"], body["apiVersion"])
         return Entry(self, raw, kind, len(self.leaves) - 1, None if is_second else when)
 
+    @property
+    def id(self) -> bytes:
+        """The id by which trust roots and entries name it."""
+        return key_id(self.key)
+
     def prove(self, index: int) -> dict[str, Any]:
         """Prove that the log has the entry."""
         root, path = merkle(self.leaves, index)
@@ -51,7 +56,7 @@ class Rekor:
     def checkpoint(self, root: bytes, size: int) -> str:
         """Sign what the log is."""
         note = f"{self.host}\n{size}\n{encode(root)}\n"
-        signature = key_id(self.key)[:4] + self.key.sign(note.encode(), SHA256)
+        signature = self.id[:4] + self.key.sign(note.encode(), SHA256)
         return f"{note}\n— {self.host} {encode(signature)}\n"
 
     def promise(self, payload: dict[str, Any]) -> bytes:
@@ -76,7 +81,7 @@ class Entry:
         return {
             "body": encode(self.raw),
             "integratedTime": int(self.when.timestamp()),
-            "logID": key_id(self.log.key).hex(),
+            "logID": self.log.id.hex(),
             "logIndex": self.index,
         }
 
@@ -84,7 +89,7 @@ class Entry:
         """Write it as a bundle has it."""
         entry = {
             "logIndex": str(self.index),
-            "logId": {"keyId": encode(key_id(self.log.key))},
+            "logId": {"keyId": encode(self.log.id)},
             "kindVersion": {"kind": self.kind[0], "version": self.kind[1]},
             "inclusionProof": self.log.prove(self.index),
             "canonicalizedBody": encode(self.raw),
