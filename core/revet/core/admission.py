@@ -12,9 +12,11 @@ from revet.core.compiled_policy import Applied
 from revet.core.decide import Decision, decide, decide_item
 from revet.core.engine import ActiveCheck, mend, safe_fixes
 from revet.core.item import Item, is_item, read_item
+from revet.core.model.image_facts import NOT_ASKED, ImageFacts
 from revet.core.model.mode import Mode
 from revet.core.model.pod import Pod, PodSpec
-from revet.core.patch import Operation
+from revet.core.patch import REPLACE, Operation, assign
+from revet.core.pinning import Question, note, questions
 from revet.core.surroundings import UNSEEN, Surroundings
 from revet.core.workload import Subject, holds_pod, read
 
@@ -32,7 +34,8 @@ _AGGREGATED: Final = {"admin", "edit", "view"}
 class Request:
     """What is asked: the object, the one it replaces (None on CREATE), its JSON, and who asks.
 
-    `around` is what was seen beside the object.
+    `around` is what was seen beside the object, `images` what registries said of its images, `now`
+    the time in seconds since 1970.
     """
 
     subject: Subject | Item[Any]
@@ -41,6 +44,8 @@ class Request:
     groups: Sequence[str] = ()
     user: str = ""
     around: Surroundings = UNSEEN
+    images: ImageFacts = NOT_ASKED
+    now: float = 0.0
 
     @property
     def is_mirror(self) -> bool:
@@ -109,6 +114,17 @@ def read_object(group: str, kind: str, data: bytes | msgspec.Raw) -> Subject | I
     return read_item(group, kind, data) if is_item(group, kind) else read(group, kind, data)
 
 
+def ask(request: Request, applied: Sequence[Applied], *, mutating: bool) -> list[Question]:
+    """Return what has to be asked of registries before the object is judged or patched."""
+    subject = request.subject
+    if isinstance(subject, Item) or request.is_mirror:
+        return []
+    if all(each.policy.pins is None for each in applied) or not request.needs_judging:
+        return []
+    has_been_pinned = subject.is_pod and not mutating
+    return questions(subject.pod(), applied, request.now, has_been_pinned=has_been_pinned)
+
+
 def judge(request: Request, applied: Sequence[Applied]) -> Decision:
     """Decide on the object by all policies that apply."""
     if not request.needs_judging:
@@ -117,13 +133,14 @@ def judge(request: Request, applied: Sequence[Applied]) -> Decision:
     if isinstance(subject, Item):
         at_most = Mode.AUDIT if request.is_aggregation else Mode.ENFORCE
         return decide_item(subject.within(request.around), applied, at_most=at_most)
-    pod = subject.pod(request.around)
+    pod = subject.pod(request.around, request.images)
     if not subject.is_pod:
         # A template is judged as the Pod it would become, and that one will be patched.
         patching = _patching(pod, applied)
         if any(True for _ in safe_fixes(pod, patching)):
             document: Json = msgspec.json.decode(request.document)
-            pod = Pod(mend(document, subject.prefix, patching)[0], pod.namespace, pod.around)
+            template = mend(document, subject.prefix, patching, request.images)[0]
+            pod = Pod(template, pod.namespace, pod.around, request.images)
     at_most = Mode.AUDIT if request.is_mirror else Mode.ENFORCE
     return decide(pod, applied, is_pod=subject.is_pod, at_most=at_most)
 
@@ -132,12 +149,16 @@ def patch(request: Request, applied: Sequence[Applied]) -> list[Operation]:
     """Return the safe patches that the policies ask for; none for what a node mirrors."""
     if isinstance(request.subject, Item):
         return []
-    pod = request.subject.pod()
+    pod = request.subject.pod(images=request.images)
     patching = _patching(pod, applied)
     if request.is_mirror or not any(True for _ in safe_fixes(pod, patching)):
         return []
     document: Json = msgspec.json.decode(request.document)
-    return mend(document, request.subject.prefix, patching)[1]
+    operations = mend(document, request.subject.prefix, patching, request.images)[1]
+    pinned = [str(each["value"]) for each in operations if each["op"] == REPLACE]
+    if pinned:
+        operations += assign(document, note(pod, pinned, request.now))
+    return operations
 
 
 def _patching(pod: Pod, applied: Sequence[Applied]) -> list[ActiveCheck]:

@@ -8,6 +8,7 @@ from revet.core.check import Finding, Outcome
 from revet.core.compiled_policy import Applied
 from revet.core.engine import evaluate
 from revet.core.item import Item
+from revet.core.model.image_facts import FROM_REGISTRIES
 from revet.core.model.mode import Mode
 from revet.core.model.pod import Pod
 
@@ -101,6 +102,8 @@ def _verdicts(
 ) -> Iterator[Verdict]:
     for finding in findings:
         mode = min(modes[finding.control], ceiling)
+        if finding.outcome is Outcome.UNKNOWN and finding.control in FROM_REGISTRIES:
+            mode = min(mode, applied.policy.on_unknown)
         if finding.outcome is Outcome.UNKNOWN and not is_pod:
             # What it needs may well come before the first pod does.
             mode = min(mode, Mode.WARN)

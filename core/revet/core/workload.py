@@ -10,6 +10,7 @@ from typing import Final
 import msgspec
 
 from revet.core.errors import ManifestError
+from revet.core.model.image_facts import NOT_ASKED, ImageFacts
 from revet.core.model.pod import ObjectMeta, Pod, PodTemplateSpec
 from revet.core.surroundings import UNSEEN, Surroundings
 
@@ -59,9 +60,9 @@ class Subject:
         """Whether the object is a Pod itself, not a template for some."""
         return not self.prefix
 
-    def pod(self, around: Surroundings = UNSEEN) -> Pod:
-        """Lay the pod out for the checks, with what was seen beside it."""
-        return Pod(self.template, self.metadata.namespace or "", around)
+    def pod(self, around: Surroundings = UNSEEN, images: ImageFacts = NOT_ASKED) -> Pod:
+        """Lay the pod out for the checks, with what was seen beside it and said of its images."""
+        return Pod(self.template, self.metadata.namespace or "", around, images)
 
 
 #: More than any pod that runs has; a node's limits are far below.

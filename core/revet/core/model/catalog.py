@@ -148,11 +148,7 @@ SETTINGS: dict[str, tuple[str, ...]] = {
 UNSUPPORTED: tuple[str, ...] = (
     "spec.exceptions",
     "spec.breakGlass",
-    "spec.images.hosts",
-    "spec.images.usePodPullSecrets",
-    "spec.images.digest",
     "spec.images.verify",
-    "spec.images.onUnknown",
     "spec.network.canary",
     "spec.network.allow.apiServer",
     "spec.network.allow.aggregatedApis",

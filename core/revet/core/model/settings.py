@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Final
 
+from revet.core.model.image_facts import RegistryAccess
+
 
 @dataclass(frozen=True, slots=True)
 class Settings:
@@ -16,6 +18,7 @@ class Settings:
         ports: port numbers that count besides those that always do.
         registries: where images may come from: prefixes that end in a slash; empty: anywhere.
         profile: the name of the policy's.
+        pins: whom to ask for the digests that tags stand for; None: nobody, tags stay.
 
     """
 
@@ -26,6 +29,7 @@ class Settings:
     ports: frozenset[int] = frozenset()
     registries: tuple[str, ...] = ()
     profile: str = "restricted"
+    pins: RegistryAccess | None = None
 
 
 DEFAULT_SETTINGS: Final = Settings()
