@@ -29,6 +29,8 @@ class Rekor:
     host: str = "rekor.example.com"
     key: ec.EllipticCurvePrivateKey = field(default_factory=new_key)
     leaves: list[bytes] = field(default_factory=list)
+    tree: str = ""
+    """What its checkpoints name beside the host; the first version has a tree's number."""
 
     def add(self, body: dict[str, Any], when: datetime, *, is_second: bool = False) -> "Entry":
         """Add an entry; the second version tells no time and promises nothing."""
@@ -55,7 +57,7 @@ class Rekor:
 
     def checkpoint(self, root: bytes, size: int) -> str:
         """Sign what the log is."""
-        note = f"{self.host}\n{size}\n{encode(root)}\n"
+        note = f"{self.host}{self.tree}\n{size}\n{encode(root)}\n"
         signature = self.id[:4] + self.key.sign(note.encode(), SHA256)
         return f"{note}\n— {self.host} {encode(signature)}\n"
 

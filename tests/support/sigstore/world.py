@@ -95,7 +95,7 @@ class Sigstore:
     now: datetime
     authority: Authority = field(init=False)
     stamps: StampAuthority = field(init=False)
-    rekor: Rekor = field(default_factory=Rekor)
+    rekor: Rekor = field(default_factory=lambda: Rekor(tree=" - 1"))
     second: Rekor = field(default_factory=lambda: Rekor("log2025.example.com"))
 
     def __post_init__(self) -> None:

@@ -230,13 +230,14 @@ class Images(Model):
         return self.digest is not Digest.PIN or bool(self.registries or self.hosts)
 
     @rule(
-        "!has(self.hosts) || size(self.hosts) == 0 || has(self.digest) && self.digest == 'Pin'",
+        "!has(self.hosts) || size(self.hosts) == 0 || has(self.digest) && self.digest == 'Pin' ||"
+        " has(self.verify) && size(self.verify) > 0",
         "is read only where digest is Pin",
         "hosts",
     )
     def reaches_whom_it_asks(self) -> bool:
         """Tell whether anybody is asked, where it is said how."""
-        return not self.hosts or self.digest is Digest.PIN
+        return not self.hosts or self.digest is Digest.PIN or bool(self.verify)
 
     @rule(
         "!has(self.usePodPullSecrets) || !self.usePodPullSecrets ||"
