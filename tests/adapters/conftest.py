@@ -56,7 +56,9 @@ async def client(
         known = [Endpoint(server.host, ca, mirrors)]
         known += [Endpoint(other.host, ca)] if names_other else []
         endpoints = Endpoints([], known)
-        made.append(Registry(endpoints, asyncio.get_running_loop().time, credentials, timeout_s))
+        made.append(
+            Registry.connect(endpoints, asyncio.get_running_loop().time, credentials, timeout_s)
+        )
         return made[-1]
 
     yield make

@@ -48,6 +48,12 @@ class Request:
     now: float = 0.0
 
     @property
+    def pull_secrets(self) -> tuple[str, ...]:
+        """The names of the pod's image pull secrets."""
+        spec = self.subject.template.spec if isinstance(self.subject, Subject) else None
+        return tuple(each.name for each in (spec and spec.image_pull_secrets) or () if each.name)
+
+    @property
     def is_mirror(self) -> bool:
         """Whether a node reports a static pod of its own: refusing it would change nothing there.
 

@@ -31,6 +31,11 @@ class Verdict:
         return self.finding.outcome is Outcome.UNKNOWN
 
     @property
+    def awaits_news(self) -> bool:
+        """Whether a watch may still bring what it needs: registries were asked before judging."""
+        return self.is_unknown and self.finding.control not in FROM_REGISTRIES
+
+    @property
     def would_deny(self) -> bool:
         """Whether it would refuse the object if the policy's enforcement were Enforce."""
         if self.is_unknown or self.spared:

@@ -82,6 +82,13 @@ class Metrics:
             "Objects denied because they could not be judged, by reason (unknown-entry, error).",
             ("reason",),
         )
+        self.image_questions = self._counter(
+            "revet_image_questions",
+            "Questions what a tag stands for, by how they were answered: known (asked seconds "
+            "ago), asked, stale (the registry gave no answer, an older one was used), absent, "
+            "unknown.",
+            ("answer",),
+        )
         self.refused_requests = self._counter(
             "revet_refused_requests",
             "Requests that were no review that can be answered, by HTTP status.",

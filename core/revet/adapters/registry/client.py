@@ -16,7 +16,7 @@ from revet.adapters.registry.credentials import Anonymous, CredentialSource
 from revet.adapters.registry.endpoints import Endpoints
 from revet.adapters.registry.error import RegistryError
 from revet.adapters.registry.manifest import MANIFEST_TYPES, OCI_INDEX, check_manifest
-from revet.adapters.registry.transport import REQUEST_S, Answer, Transport
+from revet.adapters.registry.transport import REQUEST_S, Answer, Connections, Transport
 from revet.core.image import canonical_name, is_digest, is_name, split_reference
 
 #: `sha256:` or `sha512:` and lower-case hexadecimal digits.
@@ -60,16 +60,23 @@ class _Place:
 class Registry:
     """Reads from registries; each method raises RegistryError, which names the registry."""
 
-    def __init__(
-        self,
+    def __init__(self, endpoints: Endpoints, transport: Transport) -> None:
+        """Ask only whom `endpoints` names. `connect` makes one."""
+        self._endpoints = endpoints
+        self._transport = transport
+
+    @classmethod
+    def connect(
+        cls,
         endpoints: Endpoints,
         clock: Callable[[], float],
         credentials: CredentialSource | None = None,
         timeout_s: float = REQUEST_S,
-    ) -> None:
-        """Ask only whom `endpoints` names; `clock` is the event loop's. Made in a running loop."""
-        self._endpoints = endpoints
-        self._transport = Transport(endpoints, credentials or Anonymous(), clock, timeout_s)
+    ) -> Self:
+        """Make one, in a running loop; `clock` is the loop's, `timeout_s` for one request."""
+        connections = Connections(endpoints, timeout_s)
+        transport = Transport(endpoints, connections, credentials or Anonymous(), clock)
+        return cls(endpoints, transport)
 
     async def __aenter__(self) -> Self:
         return self
@@ -80,6 +87,10 @@ class Registry:
     async def close(self) -> None:
         """Close all connections."""
         await self._transport.close()
+
+    def logged_in_as(self, credentials: CredentialSource) -> "Registry":
+        """Return one that shares the connections, which this one closes, and not the logins."""
+        return Registry(self._endpoints, self._transport.logged_in_as(credentials))
 
     async def resolve(self, reference: str) -> Digest:
         """Return the digest that a reference stands for: its own, else that of its tag's manifest.

@@ -53,37 +53,52 @@ class _BusyError(RegistryError):
         self.wait_s = wait_s
 
 
-class Transport:
-    """Sends GETs over TLS, and only to whom `endpoints` names or a registry redirects to."""
+class Connections:
+    """TLS connections, and how many requests are under way to whom."""
 
-    def __init__(
-        self,
-        endpoints: Endpoints,
-        credentials: CredentialSource,
-        clock: Callable[[], float],
-        timeout_s: float = REQUEST_S,
-        guard: Guard | None = None,
-    ) -> None:
-        """Set up; `clock` is the event loop's, `timeout_s` the longest that one request takes."""
-        self._endpoints = endpoints
-        self._credentials = credentials
-        self._clock = clock
+    def __init__(self, endpoints: Endpoints, timeout_s: float) -> None:
+        """Set up; `timeout_s` is the longest that one request takes."""
         named = {urlsplit(f"//{host}").hostname or "" for host in endpoints.named}
-        self._guard = guard or Guard(named)
-        self._tokens: dict[tuple[str, str], Token] = {}
-        self._turns: dict[str, asyncio.Semaphore] = {}
-        self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(resolver=self._guard, limit=0),
+        self.guard = Guard(named)
+        self.session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(resolver=self.guard, limit=0),
             timeout=aiohttp.ClientTimeout(total=timeout_s, sock_connect=_CONNECT_S),
             # A body is limited as it comes; unpacked it could be of any size.
             auto_decompress=False,
             headers={"Accept-Encoding": "identity", "User-Agent": "revet"},
             cookie_jar=aiohttp.DummyCookieJar(),
         )
+        self._turns: dict[str, asyncio.Semaphore] = {}
+
+    def turn(self, host: str) -> asyncio.Semaphore:
+        """Return what lets so many at once ask a host, and no more."""
+        return self._turns.setdefault(host, asyncio.Semaphore(_MOST_AT_ONCE))
+
+
+class Transport:
+    """Sends GETs over TLS, and only to whom `endpoints` names or a registry redirects to."""
+
+    def __init__(
+        self,
+        endpoints: Endpoints,
+        connections: Connections,
+        credentials: CredentialSource,
+        clock: Callable[[], float],
+    ) -> None:
+        """Set up, logged in nowhere; `clock` is the event loop's."""
+        self._endpoints = endpoints
+        self._connections = connections
+        self._credentials = credentials
+        self._clock = clock
+        self._tokens: dict[tuple[str, str], Token] = {}
+
+    def logged_in_as(self, credentials: CredentialSource) -> "Transport":
+        """Return one that shares the connections, and not the logins."""
+        return Transport(self._endpoints, self._connections, credentials, self._clock)
 
     async def close(self) -> None:
         """Close all connections."""
-        await self._session.close()
+        await self._connections.session.close()
 
     async def get(
         self, host: str, repository: str, path: str, *, accept: str, most_bytes: int
@@ -95,8 +110,7 @@ class Transport:
 
         """
         url = f"https://{address(host)}/v2/{repository}/{path}"
-        turn = self._turns.setdefault(host, asyncio.Semaphore(_MOST_AT_ONCE))
-        async with turn:
+        async with self._connections.turn(host):
             for pause_s in _PAUSES_S:
                 try:
                     return await self._log_in_and_get(host, repository, url, accept, most_bytes)
@@ -172,8 +186,8 @@ class Transport:
         target = host_of(url)
         tls = self._endpoints.tls(target)
         try:
-            self._guard.check_literal(urlsplit(url).hostname or "")
-            async with self._session.request(
+            self._connections.guard.check_literal(urlsplit(url).hostname or "")
+            async with self._connections.session.request(
                 "POST" if form else "GET",
                 URL(url, encoded=True),
                 headers=headers,

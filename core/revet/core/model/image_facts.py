@@ -38,9 +38,10 @@ class RegistryAccess:
 
 @dataclass(frozen=True, slots=True)
 class Resolved:
-    """A tag stands for this digest."""
+    """A tag stands for this digest; `stale` says so where that was some time ago, and why."""
 
     digest: str
+    stale: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +62,14 @@ Answer: TypeAlias = Resolved | Absent | Unknown
 
 
 class ImageFacts:
-    """Answers what a control asks of an image; this one was told nothing."""
+    """Answers what a control asks of an image; this one was told nothing.
+
+    Attributes:
+        stale: what is to be said of answers that are not new.
+
+    """
+
+    stale: tuple[str, ...] = ()
 
     def answer(self, access: RegistryAccess, reference: str) -> Answer | None:  # noqa: ARG002
         """Return what is known of a reference, as it is written; None: nobody was asked."""
@@ -74,6 +82,8 @@ class Told(ImageFacts):
     def __init__(self, answers: Mapping[tuple[str, str], Answer]) -> None:
         """Take answers by the access' key and the reference."""
         self._answers = answers
+        resolved = (each for each in answers.values() if isinstance(each, Resolved))
+        self.stale = tuple(sorted({each.stale for each in resolved if each.stale}))
 
     def answer(self, access: RegistryAccess, reference: str) -> Answer | None:
         """Return the answer, if this was asked."""
