@@ -105,7 +105,7 @@ def _verify(stage: Stage, reference: str, rule: Rule) -> Verdict:
         endpoints = Endpoints([], [Endpoint(registry.host, ca)])
         loop = asyncio.get_running_loop()
         known = credentials if registry.login else None
-        async with Registry(endpoints, loop.time, known) as client:
+        async with Registry.connect(endpoints, loop.time, known) as client:
             return await Verifier(client, lambda: datetime.now(UTC)).verify(reference, [rule])
 
     return asyncio.run(run())

@@ -25,7 +25,7 @@ async def _log_in(stage: Stage, registry: FakeRegistry, *more: str) -> Told:
     endpoints = Endpoints([], [Endpoint(each, ca) for each in (registry.host, *more)])
     credentials = DockerConfig({registry.host: Credential("me", SECRET)})
     loop = asyncio.get_running_loop()
-    async with Registry(endpoints, loop.time, credentials) as client:
+    async with Registry.connect(endpoints, loop.time, credentials) as client:
         verifier = Verifier(client, lambda: stage.now)
         verdict = await verifier.verify(f"{registry.host}/app:1", [stage.by_key()])
     answer = told(verdict)

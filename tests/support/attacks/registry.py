@@ -195,7 +195,7 @@ async def _(stage: Stage) -> Told:
     sign(stage)
     loop = asyncio.get_running_loop()
     endpoints = Endpoints([stage.registry.host], [Endpoint(stage.registry.host)])
-    async with Registry(endpoints, loop.time) as client:
+    async with Registry.connect(endpoints, loop.time) as client:
         verdict = await Verifier(client, lambda: stage.now).verify(
             stage.reference, [stage.by_key()]
         )

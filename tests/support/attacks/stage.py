@@ -157,7 +157,7 @@ class Stage:
         """Make a client that knows the registry."""
         endpoint = Endpoint(host or self.registry.host, self.world.tls.ca_pem.decode())
         loop = asyncio.get_running_loop()
-        return Registry(Endpoints([], [endpoint]), loop.time, None, _TIMEOUT_S)
+        return Registry.connect(Endpoints([], [endpoint]), loop.time, None, _TIMEOUT_S)
 
     def _manifest(
         self,

@@ -58,7 +58,7 @@ async def _ask(question: Question, sources: Sources, asked: Sequence[NamedRule])
     host = canonical_name(question.image).partition("/")[0].lower()
     clock = asyncio.get_running_loop().time
     endpoints = Endpoints([host], sources.endpoints)
-    async with Registry(endpoints, clock, Several(sources.credentials)) as client:
+    async with Registry.connect(endpoints, clock, Several(sources.credentials)) as client:
         verifier = Verifier(client, lambda: datetime.now(UTC))
         return await verifier.verify(question.image, [each.rule for each in asked])
 
