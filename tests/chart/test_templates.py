@@ -95,7 +95,7 @@ _POD_PULL_SECRETS: Final = (
 
 
 def test_secrets_can_be_read_only_where_the_values_say_so() -> None:
-    def readable(values: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    def readable(values: Mapping[str, Any]) -> list[dict[str, Any]]:
         rules = _rules(render(values))
         return [
             {"role": role, **rule}

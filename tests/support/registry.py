@@ -212,7 +212,12 @@ async def serving(
         registry.host = f"127.0.0.1:{runner.addresses[0][1]}"
         yield registry
     finally:
+        # Cut, since nobody waits for the last words of TLS before the event loop ends.
+        for connection in runner.server.connections if runner.server else ():
+            if connection.transport is not None:
+                connection.transport.abort()
         await runner.cleanup()
+        await asyncio.sleep(0)
 
 
 def server_context(authority: Authority) -> ssl.SSLContext:
