@@ -11,7 +11,7 @@ from typing import Any
 
 from e2e.cluster.certificates import Authority
 from revet.adapters.kube import Kube, KubeError
-from revet.core.checks import image_digest
+from revet.core.checks import image_digest, image_signature
 from revet.core.compiled_policy import CompiledPolicy
 from revet.core.model.policy import parse_policy
 from revet.webhook.images import Images
@@ -21,7 +21,7 @@ from tests.support.registry import FakeRegistry, digest_of, serving
 from tests.support.rfc6902 import apply_patch
 from tests.webhook.harness import Clock, Harness, serve
 
-CATALOG = (image_digest.CHECK,)
+CATALOG = (image_digest.CHECK, image_signature.CHECK)
 CA = Reference(CONFIG_MAP, "ca")
 PULL = Reference(SECRET, "pull")
 
@@ -71,7 +71,10 @@ class Pinning:
         self.references = references
         self.tell(CA, {"data": {"ca.crt": self.authority.ca_pem.decode()}})
         self.tell(PULL, None)
-        self.images = Images(self.kube, references, self.clock, self._now, self.answers.append)
+        complain = self.webhook.log.complain
+        self.images = Images(
+            self.kube, references, self.clock, self._now, self.answers.append, complain
+        )
         self.webhook.images = self.images
         return self.images
 

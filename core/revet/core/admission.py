@@ -18,6 +18,7 @@ from revet.core.model.pod import Pod, PodSpec
 from revet.core.patch import REPLACE, Operation, assign
 from revet.core.pinning import Question, note, questions
 from revet.core.surroundings import UNSEEN, Surroundings
+from revet.core.verification import ToVerify, to_verify
 from revet.core.workload import Subject, holds_pod, read
 
 _MIRROR: Final = "kubernetes.io/config.mirror"
@@ -129,6 +130,16 @@ def ask(request: Request, applied: Sequence[Applied], *, mutating: bool) -> list
         return []
     has_been_pinned = subject.is_pod and not mutating
     return questions(subject.pod(), applied, request.now, has_been_pinned=has_been_pinned)
+
+
+def list_unverified(
+    request: Request, applied: Sequence[Applied], *, mutating: bool
+) -> list[ToVerify]:
+    """Return which images to verify before the object is judged; patches need nothing of it."""
+    subject = request.subject
+    if mutating or isinstance(subject, Item) or request.is_mirror or not request.needs_judging:
+        return []
+    return to_verify(subject.pod(), applied, request.images)
 
 
 def judge(request: Request, applied: Sequence[Applied]) -> Decision:

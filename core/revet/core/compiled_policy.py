@@ -9,7 +9,7 @@ from revet.core.checks import ALL
 from revet.core.engine import ActiveCheck, Change, select_profile
 from revet.core.entry import Entry, entries, is_for_all, named_namespaces, scopes
 from revet.core.kinds import PODS
-from revet.core.model.image_facts import RegistryAccess
+from revet.core.model.image_facts import Demand, RegistryAccess
 from revet.core.model.mode import Mode
 from revet.core.model.policy import HardeningPolicy, HardeningPolicySpec
 from revet.core.model.policy_images import Digest, Images, OnUnknown
@@ -44,6 +44,7 @@ class CompiledPolicy:
         named: the namespaces that its selector names one by one.
         is_for_all: whether it is about all namespaces, and so about what is in none.
         pins: whom to ask for the digests that tags stand for; None: tags stay.
+        demand: what is asked of the signatures of images; None: nothing.
         on_unknown: the most that an image leads to whose registry gave no answer.
 
     """
@@ -64,6 +65,7 @@ class CompiledPolicy:
     named: frozenset[str]
     is_for_all: bool
     pins: RegistryAccess | None
+    demand: Demand | None
     on_unknown: Mode
 
     @classmethod
@@ -100,8 +102,14 @@ class CompiledPolicy:
             named=named_namespaces(spec.namespace_selector),
             is_for_all=is_for_all(spec.namespace_selector),
             pins=_pins(spec.images),
+            demand=_demand(spec.images),
             on_unknown=_ON_UNKNOWN[spec.images.on_unknown if spec.images else OnUnknown.DENY],
         )
+
+    @property
+    def asks_registries(self) -> bool:
+        """Whether anything has to be asked of registries before it can judge."""
+        return self.pins is not None or self.demand is not None
 
     @property
     def judged_kinds(self) -> frozenset[str]:
@@ -158,12 +166,20 @@ def changes(spec: HardeningPolicySpec) -> dict[str, Change]:
             patch=images.digest is Digest.PIN,
             settings=replace(known.settings, pins=_pins(images)),
         )
+    if images is not None and images.verify:
+        known = changed.get("image-signature", Change())
+        settings = replace(known.settings, demand=_demand(images))
+        changed["image-signature"] = Change(known.mode or Mode.ENFORCE, settings=settings)
     return changed
 
 
 def _pins(images: Images | None) -> RegistryAccess | None:
     is_pinning = images is not None and images.digest is Digest.PIN
     return RegistryAccess.of(images) if images is not None and is_pinning else None
+
+
+def _demand(images: Images | None) -> Demand | None:
+    return Demand.of(images) if images is not None and images.verify else None
 
 
 def _needs(checks: Iterable[ActiveCheck]) -> frozenset[str]:

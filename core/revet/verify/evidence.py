@@ -76,3 +76,5 @@ class Evidence:
     flaws: tuple[Flaw, ...] = ()
     unread: tuple[Flaw, ...] = field(default=())
     """What a registry did not hand over: where it is, and what was answered."""
+    size: int = 0
+    """How many bytes it was read from."""

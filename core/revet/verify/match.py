@@ -1,9 +1,11 @@
 """Compares texts whole: exact, by a glob, or by RE2, which takes no longer for a hostile text."""
 
 from collections.abc import Callable
+from functools import partial
 
 import re2  # type: ignore[import-untyped] # it has none
 
+from revet.core.glob import matches
 from revet.core.model.policy_signers import Match
 from revet.verify.error import SignatureError
 
@@ -20,14 +22,8 @@ def compile_match(match: Match) -> Matcher:
     if match.exact is not None:
         return match.exact.__eq__
     if match.glob is not None:
-        return compile_glob(match.glob)
+        return partial(matches, match.glob)
     return _compile(match.regexp or "")
-
-
-def compile_glob(glob: str) -> Matcher:
-    """Make a glob ready: * stands for any characters, ? for one."""
-    parts = {"*": "(?s:.*)", "?": "(?s:.)"}
-    return _compile("".join(parts.get(each) or re2.escape(each) for each in glob))
 
 
 def _compile(pattern: str) -> Matcher:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from revet.core.image import canonical_name, split_reference
+from revet.core.coverage import is_about
 from revet.core.model.policy_images import (
     Attestation,
     AttestationSubject,
@@ -18,7 +18,7 @@ from revet.core.model.policy_signers import Authority, Key, Keyless
 from revet.verify.error import SignatureError
 from revet.verify.evidence import Identity, KeySigner, Proof
 from revet.verify.keys import PublicKey, read_key
-from revet.verify.match import Matcher, compile_glob, compile_match
+from revet.verify.match import Matcher, compile_match
 from revet.verify.root import TrustRoot, read_public_good, read_root
 from revet.verify.trust import Trust
 
@@ -74,21 +74,21 @@ class Want:
 class Rule:
     """What some images need."""
 
-    name: str
-    globs: tuple[Matcher, ...]
+    verification: Verification
     signers: tuple[Signer, ...]
     trust: Trust
     wants: tuple[Want, ...] = ()
     is_log_required: bool = True
     is_every_platform: bool = False
 
+    @property
+    def name(self) -> str:
+        """The name that messages use."""
+        return self.verification.name
+
     def is_about(self, reference: str) -> bool:
         """Return whether an image is one of the rule's, however it is named."""
-        parts = split_reference(reference)
-        name = canonical_name(reference)
-        tagged = f"{name}:{parts.tag}" if parts.tag else name
-        forms = {name, tagged, f"{tagged}@{parts.digest}", f"{name}@{parts.digest}"}
-        return any(glob(form) for glob in self.globs for form in forms)
+        return is_about(self.verification, reference)
 
 
 def compile_rule(verification: Verification, read: Read) -> Rule:
@@ -111,8 +111,7 @@ def compile_rule(verification: Verification, read: Read) -> Rule:
     everybody = [*signers, *(signer for want in wants for signer in want.vex_signers)]
     keys = {each.key.fingerprint: each.key for each in everybody if each.key is not None}
     return Rule(
-        verification.name,
-        tuple(map(compile_glob, verification.images)),
+        verification,
         signers,
         Trust(tuple(keys.values()), _find_root(verification, read)),
         wants,

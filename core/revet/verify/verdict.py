@@ -174,6 +174,6 @@ def _fail(what: str, text: str, reasons: list[str], evidence: Evidence) -> Step:
     """Refuse; or leave it open, where a registry has kept something back."""
     if evidence.unread:
         first = evidence.unread[0]
-        return Step(what, Outcome.UNKNOWN, f"{text}; {first.place}: {first.reason}")
+        return Step(what, Outcome.UNKNOWN, f"{first.reason} ({first.place})")
     shown = "; ".join(reasons[:4])
     return Step(what, Outcome.REJECTED, f"{text}: {shown}" if shown else text)

@@ -3,6 +3,7 @@
 import asyncio
 import re
 from collections.abc import Callable, Iterable
+from concurrent.futures import Executor
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -46,10 +47,16 @@ class Verdict:
 class Verifier:
     """Verifies images of one registry client."""
 
-    def __init__(self, source: Source, clock: Callable[[], datetime]) -> None:
-        """Take the client, and a clock that tells the time of day in UTC."""
+    def __init__(
+        self, source: Source, clock: Callable[[], datetime], executor: Executor | None = None
+    ) -> None:
+        """Take the client, and a clock that tells the time of day in UTC.
+
+        `executor` checks proofs; asyncio's own if none is given.
+        """
         self._source = source
         self._clock = clock
+        self._executor = executor
 
     async def verify(self, reference: str, rules: Iterable[Rule]) -> Verdict:
         """Verify an image by each of the rules that are about it."""
@@ -75,24 +82,33 @@ class Verifier:
         found = await Discovery(self._source, repository, digest).run()
         question = Question(digest, trust, self._clock())
         # Elliptic curves and X.509 take milliseconds each: not on the event loop.
-        answers = await asyncio.to_thread(_judge_all, found.candidates, question)
+        loop = asyncio.get_running_loop()
+        answers = await loop.run_in_executor(self._executor, _judge_all, found.candidates, question)
         return Evidence(
             digest,
             tuple(each for each in answers if isinstance(each, Proof)),
             (*found.flaws, *(each for each in answers if isinstance(each, Flaw))),
             tuple(found.unread),
+            sum(len(each.raw) for each in found.candidates),
         )
 
     async def _judge(self, rule: Rule, repository: str, digest: str) -> Judged:
         try:
-            findings = await self._find(rule, repository, digest)
+            findings = await self.find(rule, repository, digest)
         except SignatureError as error:
             return Judged(rule, (Step("platforms", Outcome.REJECTED, str(error)),))
         except RegistryError as error:
             return Judged(rule, (Step("platforms", Outcome.UNKNOWN, str(error)),))
         return Judged(rule, judge_rule(rule, findings, self._clock()), findings)
 
-    async def _find(self, rule: Rule, repository: str, digest: str) -> Findings:
+    async def find(self, rule: Rule, repository: str, digest: str) -> Findings:
+        """Find out all that a rule needs to know of a digest.
+
+        Raises:
+            RegistryError: the platforms of an index can't be told.
+            SignatureError: they are too many, or nested too deeply.
+
+        """
         image = await self.find_evidence(repository, digest, rule.trust)
         if not (rule.is_every_platform and rule.wants):
             return Findings(image)

@@ -7,7 +7,7 @@ import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from http import HTTPStatus
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from revet.adapters.kube import Kube
 from revet.adapters.registry.client import Digest, Registry
@@ -15,12 +15,13 @@ from revet.adapters.registry.credentials import CredentialError, DockerConfig, S
 from revet.adapters.registry.endpoints import Endpoint, Endpoints
 from revet.adapters.registry.error import RegistryError
 from revet.adapters.registry.tags import Known, Tags
-from revet.core.admission import Request, ask
+from revet.core.admission import Request, ask, list_unverified
 from revet.core.compiled_policy import Applied, CompiledPolicy
 from revet.core.image import canonical_name, split_reference
 from revet.core.model.image_facts import (
     Absent,
     Answer,
+    Fault,
     RegistryAccess,
     Resolved,
     Told,
@@ -28,8 +29,13 @@ from revet.core.model.image_facts import (
 )
 from revet.core.model.policy_images import RegistryHost
 from revet.core.pinning import Question, host_of
+from revet.core.verification import ToVerify
+from revet.webhook.key_references import list_key_references
 from revet.webhook.logins import NamedLogins, PodLogin, PodLogins, read_pull_secret
 from revet.webhook.references import CONFIG_MAP, SECRET, Data, Reference, References
+
+if TYPE_CHECKING:
+    from revet.webhook.signatures import Signatures
 
 #: How many references one review may ask about: a pod of 500 containers must not make us a cannon.
 MOST_QUESTIONS: Final = 32
@@ -69,11 +75,14 @@ class Images:
         clock: Callable[[], float],
         now: Callable[[], float],
         count: Callable[[str], None],
+        complain: Callable[[str], None],
     ) -> None:
         """Set up; `clock` is the event loop's, `now` gives seconds since 1970.
 
-        `count` is told how each question was answered.
+        `count` is told how each question was answered, `complain` what policies name in vain.
         """
+        self._complain = complain
+        self._signatures: Signatures | None = None
         self._now = now
         self._references = references
         self._clock = clock
@@ -85,8 +94,11 @@ class Images:
 
     def want(self, policies: Iterable[CompiledPolicy]) -> None:
         """Say by which policies is judged from now on."""
+        policies = list(policies)
         accesses = [each.pins for each in policies if each.pins is not None]
-        self._references.want(each for access in accesses for each in _references(access))
+        accesses += [each.demand.access for each in policies if each.demand is not None]
+        held = [each for access in accesses for each in _references(access)]
+        self._references.want([*held, *list_key_references(policies)])
         keys = {each.key for each in accesses}
         for key in self._reaches.keys() - keys:
             self._reaches.pop(key).end()
@@ -97,11 +109,39 @@ class Images:
         """Ask what the policies need to know of a pod, or of a template; mostly that is nothing."""
         request = replace(request, now=self._now())
         questions = ask(request, applied, mutating=mutating)
-        if not questions:
-            return request
-        namespace = request.subject.metadata.namespace or ""
-        puller = Puller(namespace, request.pull_secrets)
-        return replace(request, images=await self.tell(questions, puller, deadline))
+        if questions:
+            puller = Puller(request.subject.metadata.namespace or "", request.pull_secrets)
+            request = replace(request, images=await self.tell(questions, puller, deadline))
+        wanted = list_unverified(request, applied, mutating=mutating)
+        return await self._verify(request, wanted, deadline) if wanted else request
+
+    async def _verify(
+        self, request: Request, wanted: Sequence[ToVerify], deadline: float
+    ) -> Request:
+        signatures = self._signatures or await self._load()
+        asked, beyond = wanted[:MOST_QUESTIONS], wanted[MOST_QUESTIONS:]
+        faults, stale = await signatures.tell(asked, deadline)
+        most = Fault(f"no more than {MOST_QUESTIONS} images are looked up for one object", True)
+        more = {(each.demand.key, each.image): (most,) for each in beyond}
+        told = request.images if isinstance(request.images, Told) else Told({})
+        return replace(request, images=told.joined({**more, **faults}, stale))
+
+    async def _load(self) -> "Signatures":
+        """Import what verifies, on the first image that is to be: half a second and 35 MB."""
+        kind = await asyncio.to_thread(_import_signatures)
+        if self._signatures is None:
+            connect = self._connect
+            self._signatures = kind(
+                self._references, connect, self._clock, self._now, self._complain
+            )
+        return self._signatures
+
+    async def _connect(self, access: RegistryAccess) -> Registry:
+        return await self._reach(access).registry()
+
+    def _reach(self, access: RegistryAccess) -> "_Reach":
+        made = _Reach(access, self._references, self._clock, self._close_later)
+        return self._reaches.setdefault(access.key, made)
 
     async def tell(self, questions: Sequence[Question], puller: Puller, deadline: float) -> Told:
         """Answer all questions at once; what can't be told by `deadline` is unknown."""
@@ -118,6 +158,8 @@ class Images:
     async def close(self) -> None:
         """Close all connections."""
         await self._tags.close()
+        if self._signatures is not None:
+            await self._signatures.close()
         for reach in self._reaches.values():
             reach.end()
         for registry, task in self._closing.items():
@@ -146,10 +188,7 @@ class Images:
         return Resolved(known.digest)
 
     async def _ask(self, question: Question, puller: Puller, key: object) -> Known:
-        reach = self._reaches.setdefault(
-            question.access.key,
-            _Reach(question.access, self._references, self._clock, self._close_later),
-        )
+        reach = self._reach(question.access)
 
         async def resolve() -> Digest:
             registry = await reach.registry()
@@ -178,6 +217,12 @@ class Images:
         self._count("stale")
         age = f"{known.age_s / 60:.0f} min"
         return Resolved(known.digest, f"{question.tagged} as of {age} ago, since {problem}")
+
+
+def _import_signatures() -> "type[Signatures]":
+    from revet.webhook.signatures import Signatures  # noqa: PLC0415 -- see who calls
+
+    return Signatures
 
 
 class _Reach:

@@ -59,7 +59,9 @@ class Webhook:
         self.metrics = Metrics(self._cache_age_s, self._last_sync, knowledge.policies.generations)
         self._events = EventRecorder(kube, "revet-webhook", now, clock, log.complain)
         self._references = References(settings.namespace, log.complain, clock)
-        self._images = Images(kube, self._references, clock, time.time, self._count_question)
+        self._images = Images(
+            kube, self._references, clock, time.time, self._count_question, log.complain
+        )
         knowledge.tell_policies = self._images.want
         reviewer = Reviewer(
             knowledge, self.metrics, log, self._events, time.perf_counter, self._images

@@ -99,13 +99,14 @@ class Reviewer:
         if parsed is None or (request.is_namespace and request.name in self._knowledge.system):
             return Answer(request.uid, allowed=True), "allowed", Decision()
         is_patch = door is Door.MUTATE
-        if any(each.policy.pins is not None for each in applied):
+        if any(each.policy.asks_registries for each in applied):
             parsed = await self._images.complete(parsed, applied, deadline, mutating=is_patch)
         if is_patch:
             return self._patch(request, parsed, applied)
         decision = await self._judge(door, parsed, applied, deadline)
         if not decision.verdicts:
-            return Answer(request.uid, allowed=True), "allowed", decision
+            notes = _note_stale(parsed) or None
+            return Answer(request.uid, allowed=True, audit_annotations=notes), "allowed", decision
         if not request.dry_run:
             self._count(path, parsed, decision)
         return self._decided(door, request, parsed, decision)
@@ -140,9 +141,7 @@ class Reviewer:
         operations = patch(parsed, applied)
         if not operations:
             return Answer(request.uid, allowed=True), "allowed", Decision()
-        annotations = {}
-        if parsed.images.stale:
-            annotations["stale"] = plain("; ".join(parsed.images.stale))
+        annotations = _note_stale(parsed)
         paths = [operation["path"] for operation in operations[:_MOST_PATHS]]
         if len(operations) > _MOST_PATHS:
             paths.append(f"and {len(operations) - _MOST_PATHS} more")
@@ -161,7 +160,7 @@ class Reviewer:
             # On a line of its own: kubectl puts the entry's name before it.
             status=None if allowed else Status("\n" + denial(subject, request.home, decision)),
             warnings=warned or None,
-            audit_annotations={"findings": audit(subject, decision)},
+            audit_annotations={"findings": audit(subject, decision), **_note_stale(parsed)},
         )
         if not allowed:
             if not request.dry_run:
@@ -271,6 +270,12 @@ class _DecisionLine(msgspec.Struct, gc=False, kw_only=True, rename="camel"):
     verdict: str
     ms: float
     findings: list[_FindingLine]
+
+
+def _note_stale(parsed: Request) -> dict[str, str]:
+    """Note what was known of images only as of some time ago."""
+    stale = parsed.images.stale
+    return {"stale": plain("; ".join(stale))} if stale else {}
 
 
 def _title(request: AdmissionRequest) -> str:

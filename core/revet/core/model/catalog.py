@@ -49,6 +49,7 @@ CONTROLS: tuple[str, ...] = (
     "image-registry",
     "image-no-latest",
     "image-digest",
+    "image-signature",
     # Namespaces and the network
     "psa-labels",
     "netpol-default-deny-ingress",
@@ -148,7 +149,6 @@ SETTINGS: dict[str, tuple[str, ...]] = {
 UNSUPPORTED: tuple[str, ...] = (
     "spec.exceptions",
     "spec.breakGlass",
-    "spec.images.verify",
     "spec.network.canary",
     "spec.network.allow.apiServer",
     "spec.network.allow.aggregatedApis",

@@ -133,6 +133,20 @@ class HardeningPolicySpec(Model):
             each.id == "image-digest" and each.mode is Mode.DISABLED for each in self.controls
         )
 
+    @rule(
+        "!has(self.images) || !has(self.images.verify) || size(self.images.verify) == 0 ||"
+        " !has(self.controls) || self.controls.all(c,"
+        " c.id != 'image-signature' || !has(c.mode) || c.mode != 'Disabled')",
+        "image-signature can't be Disabled where images.verify asks for signatures",
+        "controls",
+    )
+    def asks_for_signatures_with_their_control(self) -> bool:
+        """Tell whether the control is on, where signatures are asked for."""
+        is_asked = self.images is not None and bool(self.images.verify)
+        return not is_asked or not any(
+            each.id == "image-signature" and each.mode is Mode.DISABLED for each in self.controls
+        )
+
     @model_validator(mode="after")
     def _refuse_long_selectors(self) -> Self:
         """Refuse what would leave no room for others; CEL can't add up lengths."""

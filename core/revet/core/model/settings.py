@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Final
 
-from revet.core.model.image_facts import RegistryAccess
+from revet.core.model.image_facts import Demand, RegistryAccess
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +19,7 @@ class Settings:
         registries: where images may come from: prefixes that end in a slash; empty: anywhere.
         profile: the name of the policy's.
         pins: whom to ask for the digests that tags stand for; None: nobody, tags stay.
+        demand: what is asked of the signatures of images; None: nothing.
 
     """
 
@@ -30,6 +31,7 @@ class Settings:
     registries: tuple[str, ...] = ()
     profile: str = "restricted"
     pins: RegistryAccess | None = None
+    demand: Demand | None = None
 
 
 DEFAULT_SETTINGS: Final = Settings()

@@ -6,8 +6,8 @@ https://slsa.dev/spec/v1.0/provenance and https://slsa.dev/spec/v0.2/provenance
 from collections.abc import Iterator
 from typing import Any, Final, NamedTuple
 
+from revet.core.glob import matches
 from revet.core.model.policy_images import Attestation
-from revet.verify.match import compile_glob
 
 V1: Final = "https://slsa.dev/provenance/v1"
 V0_2: Final = "https://slsa.dev/provenance/v0.2"
@@ -38,11 +38,10 @@ def find_fault(predicate_type: str, predicate: object, want: Attestation) -> str
     if want.build_types and found.build_type not in want.build_types:
         return f"of build type {found.build_type!r}, must be {_join(want.build_types)}"
     if want.sources:
-        globs = [compile_glob(each) for each in want.sources]
         if not found.sources:
             return "names no source"
         for each in found.sources:
-            if not any(glob(form) for glob in globs for form in _forms(each)):
+            if not any(matches(glob, form) for glob in want.sources for form in _forms(each)):
                 return f"built from {each!r}, must be {_join(want.sources)}"
     return ""
 
