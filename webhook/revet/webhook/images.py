@@ -5,9 +5,9 @@ A pod that nobody pins, or that has all its digests, never comes here.
 
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from http import HTTPStatus
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from revet.adapters.kube import Kube
 from revet.adapters.registry.client import Digest, Registry
@@ -39,8 +39,7 @@ _NO_CA: Final = "there is no CA"
 _GRACE_S: Final = 30.0
 
 
-@dataclass(frozen=True, slots=True)
-class Puller:
+class Puller(NamedTuple):
     """Whose pull secrets may be used: a namespace, and the names in it."""
 
     namespace: str
@@ -48,6 +47,14 @@ class Puller:
 
 
 _NOBODY: Final = Puller("")
+
+
+class _Key(NamedTuple):
+    """What tells one question from another: what is known to one puller is not told to all."""
+
+    access: str
+    puller: Puller
+    image: str
 
 
 class ImageSource(Protocol):
@@ -105,14 +112,25 @@ class Images:
 
     async def tell(self, questions: Sequence[Question], puller: Puller, deadline: float) -> Told:
         """Answer all questions at once; what can't be told by `deadline` is unknown."""
-        asked, beyond = questions[:MOST_QUESTIONS], questions[MOST_QUESTIONS:]
-        answers = await asyncio.gather(*(self._answer(each, puller, deadline) for each in asked))
-        told = {
-            (each.access.key, each.reference): answer
-            for each, answer in zip(asked, answers, strict=True)
-        }
-        most = Unknown(f"no more than {MOST_QUESTIONS} images are looked up for one object")
-        told |= {(each.access.key, each.reference): most for each in beyond}
+        told: dict[tuple[str, str], Answer] = {}
+        waiting: dict[Question, _Key] = {}
+        for each in questions[:MOST_QUESTIONS]:
+            key = _key(each, puller)
+            known = self._tags.fresh(key, each.pinned)
+            if known is None:
+                waiting[each] = key
+            else:
+                self._count("known")
+                told[each.access.key, each.reference] = Resolved(known.digest)
+        # Mostly there is nobody to wait for: no task is then made.
+        if waiting:
+            asked = (self._answer(each, key, deadline) for each, key in waiting.items())
+            answers = await asyncio.gather(*asked)
+            for each, answer in zip(waiting, answers, strict=True):
+                told[each.access.key, each.reference] = answer
+        for each in questions[MOST_QUESTIONS:]:
+            most = f"no more than {MOST_QUESTIONS} images are looked up for one object"
+            told[each.access.key, each.reference] = Unknown(most)
         return Told(told)
 
     async def close(self) -> None:
@@ -124,17 +142,11 @@ class Images:
             task.cancel()
             await registry.close()
 
-    async def _answer(self, question: Question, puller: Puller, deadline: float) -> Answer:
+    async def _answer(self, question: Question, key: _Key, deadline: float) -> Answer:
         host = host_of(canonical_name(question.reference))
-        puller = puller if question.access.use_pod_pull_secrets else _NOBODY
-        key = (question.access.key, puller, _canonical(question.tagged))
-        known = self._tags.fresh(key, question.pinned)
-        if known is not None:
-            self._count("known")
-            return Resolved(known.digest)
         try:
             async with asyncio.timeout_at(deadline):
-                known = await self._ask(question, puller, key)
+                known = await self._ask(question, key)
         except TimeoutError:
             return self._fall_back(key, question, f"{host}: gave no answer in time")
         except RegistryError as error:
@@ -145,7 +157,7 @@ class Images:
         self._count("asked")
         return Resolved(known.digest)
 
-    async def _ask(self, question: Question, puller: Puller, key: object) -> Known:
+    async def _ask(self, question: Question, key: _Key) -> Known:
         reach = self._reaches.setdefault(
             question.access.key,
             _Reach(question.access, self._references, self._clock, self._close_later),
@@ -153,6 +165,7 @@ class Images:
 
         async def resolve() -> Digest:
             registry = await reach.registry()
+            puller = key.puller
             if puller.names:
                 login = PodLogin(self._logins, puller.namespace, puller.names)
                 registry = registry.logged_in_as(Several([reach.logins, login]))
@@ -169,7 +182,7 @@ class Images:
         await registry.close()
         del self._closing[registry]
 
-    def _fall_back(self, key: object, question: Question, problem: str) -> Answer:
+    def _fall_back(self, key: _Key, question: Question, problem: str) -> Answer:
         """Answer by what was said last, where that may still do."""
         known = self._tags.remembered(key)
         if known is None or question.pinned not in {"", known.digest}:
@@ -250,5 +263,8 @@ def _references(access: RegistryAccess) -> list[Reference]:
     return list(dict.fromkeys(found))
 
 
-def _canonical(tagged: str) -> str:
-    return f"{canonical_name(tagged)}:{split_reference(tagged).tag or 'latest'}"
+def _key(question: Question, puller: Puller) -> _Key:
+    tagged = question.tagged
+    name = f"{canonical_name(tagged)}:{split_reference(tagged).tag or 'latest'}"
+    access = question.access
+    return _Key(access.key, puller if access.use_pod_pull_secrets else _NOBODY, name)
