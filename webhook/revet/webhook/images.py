@@ -93,7 +93,8 @@ class Images:
     def want(self, policies: Iterable[CompiledPolicy]) -> None:
         """Say by which policies is judged from now on."""
         accesses = [each.pins for each in policies if each.pins is not None]
-        self._references.want(each for access in accesses for each in _references(access))
+        hosts = (host for access in accesses for host in access.hosts)
+        self._references.want(_references(hosts))
         keys = {each.key for each in accesses}
         for key in self._reaches.keys() - keys:
             self._reaches.pop(key).end()
@@ -148,7 +149,8 @@ class Images:
             async with asyncio.timeout_at(deadline):
                 known = await self._ask(question, key)
         except TimeoutError:
-            return self._fall_back(key, question, f"{host}: gave no answer in time")
+            unread = self._reach(question.access).unread(host)
+            return self._fall_back(key, question, f"{host}: {unread or 'gave no answer in time'}")
         except RegistryError as error:
             if error.status == HTTPStatus.NOT_FOUND:
                 self._count("absent")
@@ -158,13 +160,10 @@ class Images:
         return Resolved(known.digest)
 
     async def _ask(self, question: Question, key: _Key) -> Known:
-        reach = self._reaches.setdefault(
-            question.access.key,
-            _Reach(question.access, self._references, self._clock, self._close_later),
-        )
+        reach = self._reach(question.access)
 
         async def resolve() -> Digest:
-            registry = await reach.registry()
+            registry = await reach.registry(host_of(key.image))
             puller = key.puller
             if puller.names:
                 login = PodLogin(self._logins, puller.namespace, puller.names)
@@ -172,6 +171,13 @@ class Images:
             return await registry.resolve(question.tagged)
 
         return await self._tags.ask(key, resolve)
+
+    def _reach(self, access: RegistryAccess) -> "_Reach":
+        reach = self._reaches.get(access.key)
+        if reach is None:
+            reach = _Reach(access, self._references, self._clock, self._close_later)
+            self._reaches[access.key] = reach
+        return reach
 
     def _close_later(self, registry: Registry) -> None:
         """Close a client when what it is doing is done."""
@@ -207,14 +213,14 @@ class _Reach:
         self._references = references
         self._clock = clock
         self._close = close
-        self._wanted = _references(access)
+        self._wanted = _references(access.hosts)
         self._made_of: list[Data | None] | None = None
         self._registry: Registry | None = None
         self.logins = NamedLogins({})
 
-    async def registry(self) -> Registry:
-        """Return the client, once everything that it needs was looked for."""
-        await self._references.seen(self._wanted)
+    async def registry(self, host: str) -> Registry:
+        """Return the client, once everything was looked for that it needs for a host."""
+        await self._references.seen(self._needed(host))
         found = [self._references.find(each) for each in self._wanted]
         if self._registry is None or found != self._made_of:
             self.end()
@@ -223,6 +229,17 @@ class _Reach:
             endpoints = Endpoints(self._access.named, map(self._endpoint, self._access.hosts))
             self._registry = Registry.connect(endpoints, self._clock, self.logins)
         return self._registry
+
+    def unread(self, host: str) -> str:
+        """Say what was not read yet of what is needed for a host; empty where all was."""
+        unseen = self._references.unseen(self._needed(host))
+        names = ", ".join(map(self._references.describe, unseen))
+        return f"{names} has not been read yet" if names else ""
+
+    def _needed(self, host: str) -> list[Reference]:
+        told = [each for each in self._access.hosts if each.host == host]
+        mirrors = {mirror for each in told for mirror in each.mirrors}
+        return _references([*told, *(each for each in self._access.hosts if each.host in mirrors)])
 
     def end(self) -> None:
         """Let go of the client."""
@@ -248,16 +265,17 @@ class _Reach:
             return host.host, f"{self._references.describe(reference)} {error}"
 
 
-def _references(access: RegistryAccess) -> list[Reference]:
-    """Return the objects that an access refers to."""
+def _references(hosts: Iterable[RegistryHost]) -> list[Reference]:
+    """Return the objects that hosts refer to."""
+    hosts = list(hosts)
     found = [
         Reference(CONFIG_MAP, host.ca_ref.config_map_ref.name)
-        for host in access.hosts
+        for host in hosts
         if host.ca_ref is not None
     ]
     found += [
         Reference(SECRET, host.pull_secret_ref.name)
-        for host in access.hosts
+        for host in hosts
         if host.pull_secret_ref is not None
     ]
     return list(dict.fromkeys(found))
