@@ -13,6 +13,7 @@ from revet.core.compiled_policy import CompiledPolicy, apply
 from revet.core.model.image_facts import Absent, Answer, Resolved, Told, Unknown
 from revet.core.model.meta import PINNED_ANNOTATION
 from revet.core.model.mode import Mode
+from revet.core.render.webhook import Backend, webhook_configurations
 from revet.core.workload import read
 from tests.support.manifests import Manifest, container, pod, workload
 from tests.support.policy_builder import PROD, compile_policy, override
@@ -52,8 +53,18 @@ def test_require_asks_nobody_and_demands_the_digest() -> None:
     assert not any(entry.patches for _, entry in policy.entries)
 
 
-def test_pin_needs_a_mutating_entry() -> None:
-    assert any(entry.patches for _, entry in _policy().entries)
+def test_pin_needs_a_mutating_entry_for_debug_containers_too() -> None:
+    backend = Backend(b"", "https://127.0.0.1:1")
+    policies = [_policy(), _policy({"digest": "Require"}, name="require")]
+    [entry] = webhook_configurations(policies, backend, [])[1]["webhooks"]
+    assert [(rule["resources"], rule["operations"]) for rule in entry["rules"]] == [
+        (["pods"], ["CREATE"]),
+        (["pods/ephemeralcontainers"], ["UPDATE"]),
+    ]
+    # Another control's patches are for new Pods alone.
+    other = compile_policy(enforcement="Enforce")
+    [entry] = webhook_configurations([other], backend, [])[1]["webhooks"]
+    assert [rule["resources"] for rule in entry["rules"]] == [["pods"]]
 
 
 @pytest.mark.parametrize(

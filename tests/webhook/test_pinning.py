@@ -176,11 +176,23 @@ async def test_templates_are_judged_and_never_patched(world: Pinning, kind: str)
     assert "answered 403 Forbidden" in unknown["warnings"][0]
 
 
-async def test_a_debug_container_is_refused_with_the_digest_to_take(world: Pinning) -> None:
-    old = pod("web", container(image=f"{world.reference()}@sha256:{'a' * 64}"))
+async def test_a_debug_container_gets_its_digest(world: Pinning) -> None:
+    app = world.reference()
+    old = pod("web", container(image=f"{app}@sha256:{'a' * 64}"))
+    old["spec"]["ephemeralContainers"] = [container("before", image=app)]
     new = json.loads(json.dumps(old))
-    new["spec"]["ephemeralContainers"] = [container("debug", image=world.reference())]
-    text = messages(await world.validate(new, old=old, subResource="ephemeralcontainers"))
+    new["spec"]["ephemeralContainers"].append(container("debug", image=app))
+    made = await world.mutate(new, old=old, subResource="ephemeralcontainers")
+    # What was there before the policy can't be changed.
+    assert images_of(made)[1:] == [app, f"{app}@{world.digest()}"]
+    assert made["metadata"] == new["metadata"]
+
+
+async def test_an_image_that_is_changed_is_refused_with_the_digest_to_take(world: Pinning) -> None:
+    old = pod("web", container(image=f"{world.reference()}@sha256:{'a' * 64}"))
+    new = pod("web", container(image=world.reference()))
+    assert await world.mutate(new, old=old) == new
+    text = messages(await world.validate(new, old=old))
     assert f"fix: image: {world.reference()}@{world.digest()}" in text
 
 

@@ -78,7 +78,14 @@ async def test_who_waits_for_a_reference_goes_on_when_it_comes(world: Pinning) -
     world.know({"hosts": [_host(world, pullSecretRef={"name": "late"})]})
     path = world.path + "?timeout=1600ms"
     text = messages(await world.webhook.ask(path, _pod(world)))
-    assert f"{world.registry.host}: gave no answer in time" in text
+    told = f"{world.registry.host}: Secret revet-system/late has not been read yet"
+    assert told in text
     world.tell(PULL._replace(name="late"), None)
     await until(lambda: world.registry.asked)
+    assert (await world.admit(_pod(world)))["allowed"] is True
+
+
+async def test_a_reference_for_one_host_keeps_nobody_from_another(world: Pinning) -> None:
+    other = {"host": "other.example", "pullSecretRef": {"name": "late"}}
+    world.know({"hosts": [_host(world), other]})
     assert (await world.admit(_pod(world)))["allowed"] is True

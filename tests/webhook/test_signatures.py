@@ -43,7 +43,9 @@ async def signed(world: Pinning, sigstore: Sigstore) -> Pinning:
 
 def demand(world: Pinning, **changes: Any) -> None:  # noqa: ANN401 # any JSON
     """Ask for signatures of all images of the registry."""
-    more = {each: changes.pop(each) for each in ("digest", "onUnknown") if each in changes}
+    more: dict[str, Any] = {
+        each: changes.pop(each) for each in ("digest", "onUnknown") if each in changes
+    }
     keyless = {"issuer": {"exact": ISSUER}, "subject": {"exact": SUBJECT}}
     rule = {
         "name": "ci",

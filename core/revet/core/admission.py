@@ -1,6 +1,6 @@
 """One admission request, judged or patched: the order of steps that every entry follows."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -16,7 +16,7 @@ from revet.core.model.image_facts import NOT_ASKED, ImageFacts
 from revet.core.model.mode import Mode
 from revet.core.model.pod import Pod, PodSpec
 from revet.core.patch import REPLACE, Operation, assign
-from revet.core.pinning import Question, note, questions
+from revet.core.pinning import EPHEMERAL, Question, note, questions
 from revet.core.surroundings import UNSEEN, Surroundings
 from revet.core.verification import ToVerify, to_verify
 from revet.core.workload import Subject, holds_pod, read
@@ -128,8 +128,13 @@ def ask(request: Request, applied: Sequence[Applied], *, mutating: bool) -> list
         return []
     if all(each.policy.pins is None for each in applied) or not request.needs_judging:
         return []
-    has_been_pinned = subject.is_pod and not mutating
-    return questions(subject.pod(), applied, request.now, has_been_pinned=has_been_pinned)
+    return questions(
+        subject.pod(),
+        applied,
+        request.now,
+        has_been_pinned=subject.is_pod and not mutating,
+        below=EPHEMERAL if mutating and request.old is not None else "",
+    )
 
 
 def list_unverified(
@@ -163,7 +168,10 @@ def judge(request: Request, applied: Sequence[Applied]) -> Decision:
 
 
 def patch(request: Request, applied: Sequence[Applied]) -> list[Operation]:
-    """Return the safe patches that the policies ask for; none for what a node mirrors."""
+    """Return the safe patches that the policies ask for; none for what a node mirrors.
+
+    Of a pod that runs only new ephemeral containers get their digest: nothing else may change.
+    """
     if isinstance(request.subject, Item):
         return []
     pod = request.subject.pod(images=request.images)
@@ -172,10 +180,22 @@ def patch(request: Request, applied: Sequence[Applied]) -> list[Operation]:
         return []
     document: Json = msgspec.json.decode(request.document)
     operations = mend(document, request.subject.prefix, patching, request.images)[1]
+    if request.old is not None:
+        return list(_pins_of_new(operations, request.old))
     pinned = [str(each["value"]) for each in operations if each["op"] == REPLACE]
     if pinned:
         operations += assign(document, note(pod, pinned, request.now))
     return operations
+
+
+def _pins_of_new(operations: list[Operation], old: Subject | Item[Any]) -> Iterator[Operation]:
+    """Yield what pins ephemeral containers that the pod did not have; others can't be changed."""
+    spec = old.template.spec if isinstance(old, Subject) else None
+    known = len((spec and spec.ephemeral_containers) or ())
+    for operation in operations:
+        _, is_ephemeral, rest = operation["path"].partition(EPHEMERAL)
+        if operation["op"] == REPLACE and is_ephemeral and int(rest.partition("/")[0]) >= known:
+            yield operation
 
 
 def _patching(pod: Pod, applied: Sequence[Applied]) -> list[ActiveCheck]:

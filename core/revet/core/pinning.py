@@ -19,6 +19,8 @@ from revet.core.pointer import join
 
 #: How long a note counts: a review takes seconds, and a Pod may be made again from its own text.
 RECENT_S: Final = 60.0
+#: Where a pod that runs may still get an image that nobody has pinned.
+EPHEMERAL: Final = "/spec/ephemeralContainers/"
 _ANNOTATION: Final = join("metadata", "annotations", PINNED_ANNOTATION)
 _LONGEST_NOTE: Final = 64 * 1024
 _SOME_DIGEST: Final = Resolved(f"sha256:{'0' * 64}")
@@ -68,12 +70,18 @@ def host_of(canonical: str) -> str:
 
 
 def questions(
-    pod: Pod, applied: Iterable[Applied], now: float, *, has_been_pinned: bool
+    pod: Pod,
+    applied: Iterable[Applied],
+    now: float,
+    *,
+    has_been_pinned: bool,
+    below: str = "",
 ) -> list[Question]:
     """Return what to ask for a pod: nothing, where no policy pins or everything has its digest.
 
     Under an Audit or Warn ceiling nothing is pinned, so nobody is asked. `has_been_pinned` says
-    that the mutating call is over: what it pinned at `now` or just before is asked again.
+    that the mutating call is over: what it pinned at `now` or just before is asked again. Only
+    images `below` that pointer count.
     """
     accesses = {
         each.policy.pins.key: each.policy.pins
@@ -86,7 +94,9 @@ def questions(
         return []
     recent = recently_pinned(pod, now) if has_been_pinned else frozenset[str]()
     found: dict[Question, None] = {}
-    for _, _, reference in images(pod):
+    for pointer, _, reference in images(pod):
+        if not pointer.startswith(below):
+            continue
         for access in accesses.values():
             if reference in recent and may_ask(access, reference.partition("@")[0]):
                 found[Question(access, reference, split_reference(reference).digest)] = None

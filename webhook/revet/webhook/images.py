@@ -5,14 +5,13 @@ A pod that nobody pins, or that has all its digests, never comes here.
 
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 from revet.adapters.kube import Kube
 from revet.adapters.registry.client import Digest, Registry
-from revet.adapters.registry.credentials import CredentialError, DockerConfig, Several
-from revet.adapters.registry.endpoints import Endpoint, Endpoints
+from revet.adapters.registry.credentials import Several
 from revet.adapters.registry.error import RegistryError
 from revet.adapters.registry.tags import Known, Tags
 from revet.core.admission import Request, ask, list_unverified
@@ -27,26 +26,23 @@ from revet.core.model.image_facts import (
     Told,
     Unknown,
 )
-from revet.core.model.policy_images import RegistryHost
 from revet.core.pinning import Question, host_of
 from revet.core.verification import ToVerify
 from revet.webhook.key_references import list_key_references
-from revet.webhook.logins import NamedLogins, PodLogin, PodLogins, read_pull_secret
-from revet.webhook.references import CONFIG_MAP, SECRET, Data, Reference, References
+from revet.webhook.logins import PodLogin, PodLogins
+from revet.webhook.reach import Reach, host_references
+from revet.webhook.references import References
 
 if TYPE_CHECKING:
     from revet.webhook.signatures import Signatures
 
 #: How many references one review may ask about: a pod of 500 containers must not make us a cannon.
 MOST_QUESTIONS: Final = 32
-#: An authority that can't be had must not be replaced by the system's; this is one that fails.
-_NO_CA: Final = "there is no CA"
 #: Longer than any request takes.
 _GRACE_S: Final = 30.0
 
 
-@dataclass(frozen=True, slots=True)
-class Puller:
+class Puller(NamedTuple):
     """Whose pull secrets may be used: a namespace, and the names in it."""
 
     namespace: str
@@ -54,6 +50,14 @@ class Puller:
 
 
 _NOBODY: Final = Puller("")
+
+
+class _Key(NamedTuple):
+    """What tells one question from another: what is known to one puller is not told to all."""
+
+    access: str
+    puller: Puller
+    image: str
 
 
 class ImageSource(Protocol):
@@ -89,7 +93,7 @@ class Images:
         self._count = count
         self._tags = Tags(clock)
         self._logins = PodLogins(kube, clock)
-        self._reaches: dict[str, _Reach] = {}
+        self._reaches: dict[str, Reach] = {}
         self._closing: dict[Registry, asyncio.Task[None]] = {}
 
     def want(self, policies: Iterable[CompiledPolicy]) -> None:
@@ -97,8 +101,8 @@ class Images:
         policies = list(policies)
         accesses = [each.pins for each in policies if each.pins is not None]
         accesses += [each.demand.access for each in policies if each.demand is not None]
-        held = [each for access in accesses for each in _references(access)]
-        self._references.want([*held, *list_key_references(policies)])
+        hosts = (host for access in accesses for host in access.hosts)
+        self._references.want([*host_references(hosts), *list_key_references(policies)])
         keys = {each.key for each in accesses}
         for key in self._reaches.keys() - keys:
             self._reaches.pop(key).end()
@@ -136,23 +140,30 @@ class Images:
             )
         return self._signatures
 
-    async def _connect(self, access: RegistryAccess) -> Registry:
-        return await self._reach(access).registry()
-
-    def _reach(self, access: RegistryAccess) -> "_Reach":
-        made = _Reach(access, self._references, self._clock, self._close_later)
-        return self._reaches.setdefault(access.key, made)
+    async def _connect(self, access: RegistryAccess, host: str) -> Registry:
+        return await self._reach(access).registry(host)
 
     async def tell(self, questions: Sequence[Question], puller: Puller, deadline: float) -> Told:
         """Answer all questions at once; what can't be told by `deadline` is unknown."""
-        asked, beyond = questions[:MOST_QUESTIONS], questions[MOST_QUESTIONS:]
-        answers = await asyncio.gather(*(self._answer(each, puller, deadline) for each in asked))
-        told = {
-            (each.access.key, each.reference): answer
-            for each, answer in zip(asked, answers, strict=True)
-        }
-        most = Unknown(f"no more than {MOST_QUESTIONS} images are looked up for one object")
-        told |= {(each.access.key, each.reference): most for each in beyond}
+        told: dict[tuple[str, str], Answer] = {}
+        waiting: dict[Question, _Key] = {}
+        for each in questions[:MOST_QUESTIONS]:
+            key = _key(each, puller)
+            known = self._tags.fresh(key, each.pinned)
+            if known is None:
+                waiting[each] = key
+            else:
+                self._count("known")
+                told[each.access.key, each.reference] = Resolved(known.digest)
+        # Mostly there is nobody to wait for: no task is then made.
+        if waiting:
+            asked = (self._answer(each, key, deadline) for each, key in waiting.items())
+            answers = await asyncio.gather(*asked)
+            for each, answer in zip(waiting, answers, strict=True):
+                told[each.access.key, each.reference] = answer
+        for each in questions[MOST_QUESTIONS:]:
+            most = f"no more than {MOST_QUESTIONS} images are looked up for one object"
+            told[each.access.key, each.reference] = Unknown(most)
         return Told(told)
 
     async def close(self) -> None:
@@ -166,19 +177,14 @@ class Images:
             task.cancel()
             await registry.close()
 
-    async def _answer(self, question: Question, puller: Puller, deadline: float) -> Answer:
+    async def _answer(self, question: Question, key: _Key, deadline: float) -> Answer:
         host = host_of(canonical_name(question.reference))
-        puller = puller if question.access.use_pod_pull_secrets else _NOBODY
-        key = (question.access.key, puller, _canonical(question.tagged))
-        known = self._tags.fresh(key, question.pinned)
-        if known is not None:
-            self._count("known")
-            return Resolved(known.digest)
         try:
             async with asyncio.timeout_at(deadline):
-                known = await self._ask(question, puller, key)
+                known = await self._ask(question, key)
         except TimeoutError:
-            return self._fall_back(key, question, f"{host}: gave no answer in time")
+            unread = self._reach(question.access).unread(host)
+            return self._fall_back(key, question, f"{host}: {unread or 'gave no answer in time'}")
         except RegistryError as error:
             if error.status == HTTPStatus.NOT_FOUND:
                 self._count("absent")
@@ -187,17 +193,25 @@ class Images:
         self._count("asked")
         return Resolved(known.digest)
 
-    async def _ask(self, question: Question, puller: Puller, key: object) -> Known:
+    async def _ask(self, question: Question, key: _Key) -> Known:
         reach = self._reach(question.access)
 
         async def resolve() -> Digest:
-            registry = await reach.registry()
+            registry = await reach.registry(host_of(key.image))
+            puller = key.puller
             if puller.names:
                 login = PodLogin(self._logins, puller.namespace, puller.names)
                 registry = registry.logged_in_as(Several([reach.logins, login]))
             return await registry.resolve(question.tagged)
 
         return await self._tags.ask(key, resolve)
+
+    def _reach(self, access: RegistryAccess) -> Reach:
+        reach = self._reaches.get(access.key)
+        if reach is None:
+            reach = Reach(access, self._references, self._clock, self._close_later)
+            self._reaches[access.key] = reach
+        return reach
 
     def _close_later(self, registry: Registry) -> None:
         """Close a client when what it is doing is done."""
@@ -208,7 +222,7 @@ class Images:
         await registry.close()
         del self._closing[registry]
 
-    def _fall_back(self, key: object, question: Question, problem: str) -> Answer:
+    def _fall_back(self, key: _Key, question: Question, problem: str) -> Answer:
         """Answer by what was said last, where that may still do."""
         known = self._tags.remembered(key)
         if known is None or question.pinned not in {"", known.digest}:
@@ -225,75 +239,8 @@ def _import_signatures() -> "type[Signatures]":
     return Signatures
 
 
-class _Reach:
-    """A registry client as a policy says, made anew when what the policy refers to has changed."""
-
-    def __init__(
-        self,
-        access: RegistryAccess,
-        references: References,
-        clock: Callable[[], float],
-        close: Callable[[Registry], None],
-    ) -> None:
-        self._access = access
-        self._references = references
-        self._clock = clock
-        self._close = close
-        self._wanted = _references(access)
-        self._made_of: list[Data | None] | None = None
-        self._registry: Registry | None = None
-        self.logins = NamedLogins({})
-
-    async def registry(self) -> Registry:
-        """Return the client, once everything that it needs was looked for."""
-        await self._references.seen(self._wanted)
-        found = [self._references.find(each) for each in self._wanted]
-        if self._registry is None or found != self._made_of:
-            self.end()
-            self._made_of = found
-            self.logins = NamedLogins(dict(filter(None, map(self._login, self._access.hosts))))
-            endpoints = Endpoints(self._access.named, map(self._endpoint, self._access.hosts))
-            self._registry = Registry.connect(endpoints, self._clock, self.logins)
-        return self._registry
-
-    def end(self) -> None:
-        """Let go of the client."""
-        if self._registry is not None:
-            self._close(self._registry)
-            self._registry = None
-
-    def _endpoint(self, host: RegistryHost) -> Endpoint:
-        if host.ca_ref is None:
-            return Endpoint(host.host, "", host.mirrors)
-        ref = host.ca_ref.config_map_ref
-        data = self._references.find(Reference(CONFIG_MAP, ref.name)) or {}
-        ca_pem = data.get(ref.key, b"").decode(errors="replace")
-        return Endpoint(host.host, ca_pem or _NO_CA, host.mirrors)
-
-    def _login(self, host: RegistryHost) -> tuple[str, DockerConfig | str] | None:
-        if host.pull_secret_ref is None:
-            return None
-        reference = Reference(SECRET, host.pull_secret_ref.name)
-        try:
-            return host.host, read_pull_secret(self._references.find(reference))
-        except CredentialError as error:
-            return host.host, f"{self._references.describe(reference)} {error}"
-
-
-def _references(access: RegistryAccess) -> list[Reference]:
-    """Return the objects that an access refers to."""
-    found = [
-        Reference(CONFIG_MAP, host.ca_ref.config_map_ref.name)
-        for host in access.hosts
-        if host.ca_ref is not None
-    ]
-    found += [
-        Reference(SECRET, host.pull_secret_ref.name)
-        for host in access.hosts
-        if host.pull_secret_ref is not None
-    ]
-    return list(dict.fromkeys(found))
-
-
-def _canonical(tagged: str) -> str:
-    return f"{canonical_name(tagged)}:{split_reference(tagged).tag or 'latest'}"
+def _key(question: Question, puller: Puller) -> _Key:
+    tagged = question.tagged
+    name = f"{canonical_name(tagged)}:{split_reference(tagged).tag or 'latest'}"
+    access = question.access
+    return _Key(access.key, puller if access.use_pod_pull_secrets else _NOBODY, name)

@@ -74,7 +74,8 @@ class Metrics:
         )
         self.unknown = self._counter(
             "revet_unknown",
-            "The same, of controls that could not judge for want of another object.",
+            "The same, of controls that could not judge for want of another object or of a "
+            "registry's answer.",
             ("policy", "control", "mode"),
         )
         self.fail_closed = self._counter(

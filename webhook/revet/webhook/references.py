@@ -90,8 +90,12 @@ class References:
     async def seen(self, references: Iterable[Reference]) -> None:
         """Wait until all of them were looked for once."""
         wanted = list(references)
-        while not all(self._is_synced(each) for each in wanted):
+        while self.unseen(wanted):
             await self._news.wait()
+
+    def unseen(self, references: Iterable[Reference]) -> list[Reference]:
+        """Return those that were not looked for yet, or may not be read."""
+        return [each for each in references if not self._is_synced(each)]
 
     def find(self, reference: Reference) -> Data | None:
         """Return what an object holds; None where there is none, or it was not looked for yet."""

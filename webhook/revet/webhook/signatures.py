@@ -27,7 +27,7 @@ from revet.webhook.key_references import references_of
 from revet.webhook.references import Data, Reference, References
 
 Key = tuple[str, str, str]
-Connect = Callable[[RegistryAccess], Awaitable[Registry]]
+Connect = Callable[[RegistryAccess, str], Awaitable[Registry]]
 Verdict = tuple[tuple[Fault, ...], str]
 
 #: Proofs are checked by so many threads: they hold the interpreter, and reviews wait for it.
@@ -157,7 +157,8 @@ class Signatures:
         return await asyncio.shield(task)
 
     async def _ask(self, rule: Rule, wanted: ToVerify, key: Key) -> Findings:
-        registry = await self._connect(wanted.demand.access)
+        host = wanted.image.partition("/")[0]
+        registry = await self._connect(wanted.demand.access, host)
         verifier = Verifier(
             registry, lambda: datetime.fromtimestamp(self._now(), UTC), self._executor
         )

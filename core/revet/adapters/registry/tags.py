@@ -18,6 +18,8 @@ FRESH_S: Final = 15.0
 #: How long one is better than none.
 STALE_S: Final = 24 * 3600.0
 _MOST: Final = 10_000
+#: With mirrors, logins and redirects one question can be many requests.
+_LONGEST_S: Final = 30.0
 _MOST_RUNNING: Final = 1_000
 
 
@@ -59,6 +61,7 @@ class Tags:
 
         Raises:
             RegistryError: what `ask` raises.
+            TimeoutError: nobody answered for half a minute.
 
         """
         task = self._running.get(key)
@@ -78,7 +81,8 @@ class Tags:
 
     async def _ask(self, key: Hashable, ask: Callable[[], Awaitable[Digest]]) -> Digest:
         try:
-            digest = await ask()
+            async with asyncio.timeout(_LONGEST_S):
+                digest = await ask()
         except RegistryError as error:
             if error.status == HTTPStatus.NOT_FOUND:
                 self._known.pop(key, None)  # it says that there is none: no outage
