@@ -8,16 +8,13 @@ from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
 import msgspec
-from pydantic import ValidationError
 
 from revet.adapters.registry.credentials import CredentialError, DockerConfig, parse_docker_config
 from revet.adapters.registry.endpoints import Endpoint
 from revet.cli.load import Document, InputProblem, find_inputs, find_renderers, load
 from revet.core.errors import PolicyError
-from revet.core.model.document import drop_nulls
 from revet.core.model.policy import GROUP, parse_policy
 from revet.core.model.policy_images import Images, RegistryHost
-from revet.core.model.problems import describe
 from revet.verify.error import SignatureError
 from revet.verify.rule import Place, Rule, compile_rule
 
@@ -71,11 +68,12 @@ class Sources:
         """Take the rules of a policy, or what is wrong with it."""
         name = (document.value.get("metadata") or {}).get("name")
         try:
-            images = _read_images(document.value)
+            policy = parse_policy(msgspec.json.encode(document.value))
         except (PolicyError, OverflowError, RecursionError, UnicodeError) as error:
             lines = str(error).splitlines()
             self.problems += (f"{document.source.file}: policy {name}: {line}" for line in lines)
             return
+        images = policy.spec.images or Images()
         for index, each in enumerate(images.verify):
             try:
                 self.rules.append(NamedRule(str(name), compile_rule(each, self.read)))
@@ -117,15 +115,3 @@ def read_sources(paths: Iterable[str], namespace: str) -> Sources:
     if not policies and not sources.problems:
         sources.problems.append("the files hold no HardeningPolicy, must hold one")
     return sources
-
-
-def _read_images(document: dict[str, Any]) -> Images:
-    """Read `spec.images`, which the cluster does not take in full yet, and check all the rest."""
-    spec = dict(document.get("spec") or {})
-    images = drop_nulls(spec.pop("images", None) or {}, Images)
-    parse_policy(msgspec.json.encode({**document, "spec": spec}))
-    try:
-        return Images.model_validate_json(msgspec.json.encode(images))
-    except ValidationError as error:
-        lines = describe(error, Images).splitlines()
-        raise PolicyError("\n".join(f"spec.images.{line}" for line in lines)) from error
