@@ -5,7 +5,7 @@ SHELL := bash
 .DEFAULT_GOAL := help
 BIN := .venv/bin
 
-.PHONY: help setup lock check build test test-all e2e conformance bench demo cluster generate goldens
+.PHONY: help setup lock check build test test-all e2e conformance bench demo cluster cosign generate goldens
 
 help: ## List the targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
@@ -39,7 +39,7 @@ test-all: check build ## The tests on each Python from 3.11 to 3.13 that is here
 e2e: build ## Only the tests on a real API server
 	$(BIN)/pytest e2e
 
-conformance: build ## All upstream fixtures, 100,000 random pods against its evaluator, its live suite
+conformance: build ## All upstream fixtures, 100,000 random pods against its evaluator, its live suite, the attacks on images
 	$(BIN)/python -m e2e.conformance
 
 bench: build ## Measure; ends with 1 if a figure misses its bar
@@ -50,6 +50,9 @@ demo: build ## The story on a real API server; KEEP=1 leaves it all up
 
 cluster: build ## Leave a control plane running and print its KUBECONFIG
 	$(BIN)/python -m e2e.cluster up
+
+cosign: setup ## Build cosign, 10 minutes of CPU; without it, tests with it are skipped
+	$(BIN)/python -m e2e.cosign.build
 
 generate: setup ## Write the generated files anew
 	$(BIN)/python tools/generate.py

@@ -5,7 +5,7 @@ import sys
 from dataclasses import dataclass
 from statistics import median
 
-from bench import apiserver, command, engine, webhook
+from bench import apiserver, command, engine, images, webhook
 from bench.figures import Figure, shortfalls
 from bench.report import print_report
 from bench.scene import Scene, open_scene
@@ -28,7 +28,11 @@ def main() -> int:
     plan = _parse()
     try:
         # First, when no servers run that would share the machine.
-        alone = [*engine.measure(plan.rounds), *command.measure(plan.rounds)]
+        alone = [
+            *engine.measure(plan.rounds),
+            *images.measure(plan.rounds),
+            *command.measure(plan.rounds),
+        ]
         with open_scene() as scene:
             others = Interference(scene.cpu_s)
             webhooks = [*_measure_alone(scene, plan), *_measure_apiserver(scene, plan)]

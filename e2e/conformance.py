@@ -1,9 +1,10 @@
-"""Holds us against upstream in full: its fixtures, random pods beside the oracle, its live suite.
+"""Holds us against upstream in full, its fixtures, random pods and live suite, and to attacks.
 
 `python -m e2e.conformance` ends with 1 on a disagreement, with 2 on an error.
 """
 
 import argparse
+import asyncio
 import os
 import sys
 import time
@@ -26,6 +27,8 @@ from e2e.oracle.process import OracleError, build_oracle
 from e2e.shrinking import shrink
 from e2e.upstream.comparison import LiveScore, compare_live, open_stage
 from e2e.upstream.process import REQUESTS, SuiteError, build_suite
+from tests.support.attacks.table import Seen, run_all
+from tests.support.attacks.table import score as score_attacks
 
 PODS = 100_000
 _CHUNK = 2_500
@@ -63,8 +66,11 @@ def main() -> int:
         return 2
     _print_live_failures(live)
     _print_live_table(live)
+    attacks = asyncio.run(run_all())
+    _print_attacks(attacks)
     is_whole = len(live.plain.answers) == len(live.patched.answers) == REQUESTS
-    return 0 if score.is_clean and live.is_clean and is_whole else 1
+    is_safe = not any(each.is_wrong for each in attacks)
+    return 0 if score.is_clean and live.is_clean and is_whole and is_safe else 1
 
 
 def _parse() -> tuple[int, int]:
@@ -193,6 +199,15 @@ def _print_live_table(live: LiveScore) -> None:
     for check, number in sorted(flips.items()):
         table.add_row(f"  that fail {check}", f"{number}")
     Console(highlight=False).print(table)
+
+
+def _print_attacks(attacks: Sequence[Seen]) -> None:
+    for each in attacks:
+        if each.is_wrong and each.told is not None:
+            print(
+                f"{each.row}: must be {each.row.expected}, is {each.told.outcome}: {each.told.text}"
+            )
+    print(score_attacks(attacks))
 
 
 if __name__ == "__main__":

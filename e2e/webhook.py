@@ -31,13 +31,18 @@ class Files:
 class Webhook(Program):
     """`revet-webhook` as a process; a context manager that stops it and takes its entries away.
 
-    Without `files` it is the admin, with a certificate signed by the control plane's authority.
+    Without `files` it is the admin, with a certificate signed by the control plane's authority. A
+    second one needs a `title`.
     """
 
     def __init__(
-        self, plane: ControlPlane, flags: Sequence[str] = (), files: Files | None = None
+        self,
+        plane: ControlPlane,
+        flags: Sequence[str] = (),
+        files: Files | None = None,
+        title: str = "",
     ) -> None:
-        super().__init__(plane, "revet-webhook")
+        super().__init__(plane, "revet-webhook", title=title)
         self.port = free_port()
         pki = plane.pki
         files = files or Files(plane.kubeconfig, pki / "webhook.crt", pki / "webhook.key")

@@ -67,6 +67,17 @@ def build_go(
     return paths
 
 
+def find_built(
+    module_dir: Path, packages: Sequence[str], out_names: Sequence[str], ldflags: str = ""
+) -> tuple[Path, ...] | None:
+    """Return what `build_go` has built of these sources; None if it has not yet."""
+    go = find_go(required_version(module_dir))
+    settings = {"CGO_ENABLED": "0"}
+    key = _cache_key(module_dir, [*packages, *out_names, ldflags], settings, go)
+    target = CACHE / "go" / f"{out_names[0]}-{key}"
+    return tuple(target / name for name in out_names) if target.is_dir() else None
+
+
 def required_version(module_dir: Path) -> str:
     """Read the Go version that a module asks for in the `go` line of its go.mod."""
     path = module_dir / "go.mod"

@@ -26,6 +26,8 @@ CHANGES: Final[Mapping[str, Any]] = {
     "webhook.url": "https://revet.example.com:9443",
     "webhook.staleAfter": 60,
     "webhook.drain": 30,
+    "webhook.images.pullSecrets": ["registry"],
+    "webhook.images.podPullSecrets": True,
 } | {
     f"{name}.{key}": value
     for name in ("operator", "webhook")

@@ -40,7 +40,7 @@ def test_the_names_are_those_that_the_operator_knows(manifests: list[Manifest]) 
     names = {f"{each['kind']}/{each['metadata']['name']}" for each in manifests}
     accounts = ("ServiceAccount", "ClusterRole", "ClusterRoleBinding", "Deployment")
     expected = {f"{kind}/{name}" for kind in accounts for name in _PROCESSES}
-    expected |= {"Role/revet-operator", "RoleBinding/revet-operator"}
+    expected |= {f"{kind}/{name}" for kind in ("Role", "RoleBinding") for name in _PROCESSES}
     expected |= {"Service/revet-webhook", "PodDisruptionBudget/revet-webhook"}
     expected |= {"ClusterRole/revet-policy-admin", "ClusterRole/revet-policy-viewer"}
     assert names - {"PodMonitor/revet", "PrometheusRule/revet"} == expected
@@ -87,9 +87,34 @@ _NEVER: Final[Mapping[str, set[str]]] = {
     "serviceaccounts/token": {"create"},
 }
 
+#: What only who asks for it gets.
+_POD_PULL_SECRETS: Final = (
+    "ClusterRole/revet-webhook",
+    {"apiGroups": [""], "resources": ["secrets"], "verbs": ["get"]},
+)
+
+
+def test_secrets_can_be_read_only_where_the_values_say_so() -> None:
+    def readable(values: Mapping[str, Any]) -> list[dict[str, Any]]:
+        rules = _rules(render(values))
+        return [
+            {"role": role, **rule}
+            for role, rule in rules
+            if role.endswith("/revet-webhook") and "secrets" in rule["resources"]
+        ]
+
+    assert readable({}) == []
+    [named] = readable({"webhook.images.pullSecrets": ["registry"]})
+    assert (named["role"], named["resourceNames"]) == ("Role/revet-webhook", ["registry"])
+    assert named["verbs"] == ["list", "watch"]
+    [every] = readable({"webhook.images.podPullSecrets": True})
+    assert (every.pop("role"), every) == _POD_PULL_SECRETS
+
 
 def test_what_could_take_the_cluster_over_is_not_granted(manifests: list[Manifest]) -> None:
     for role, rule in _rules(manifests):
+        if (role, rule) == _POD_PULL_SECRETS:
+            continue
         if role.startswith("ClusterRole") and not rule.get("resourceNames"):
             for resource in rule["resources"]:
                 assert not _NEVER.get(resource, set()) & set(rule["verbs"]), (role, rule)

@@ -71,6 +71,7 @@ cloud-static-creds        A  W  W
 image-registry            W  D  D
 image-no-latest           W  D  D
 image-digest              A  W  D
+image-signature           A  W  D
 psa-labels                W  W  D
 netpol-default-deny-ingress A W W
 netpol-default-deny-egress  - A W

@@ -21,12 +21,12 @@ from revet.core.model.policy import (
     parse_policy,
 )
 from revet.core.model.policy_control import Control
-from revet.core.model.policy_images import Images
 from revet.core.model.policy_network import Network
 from revet.core.model.schema import Model
 from revet.core.model.selector import LabelSelector
 from revet.core.model.settings import DEFAULT_SETTINGS, Settings
 from revet.core.model.unsupported import find_given
+from tests.support.images import IMAGES
 from tests.support.policies import PolicyFile, load_policies
 from tests.support.policy_builder import build_policy
 
@@ -103,7 +103,7 @@ def test_everything_supported_is_read_as_written() -> None:
             ),
             Control(id="apparmor", mode=Mode.AUDIT, patch=False),
         ),
-        images=Images(registries=("registry.example.com/", "registry.example.com:5000/team/")),
+        images=IMAGES,
     )
 
 

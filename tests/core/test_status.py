@@ -50,6 +50,18 @@ def test_a_status_tells_whether_there_was_a_valid_version() -> None:
     assert not was_valid({})
 
 
+def test_what_is_in_force_of_images_is_told() -> None:
+    """Unknown fields are pruned: whoever misspells `digest` sees it missing here."""
+
+    def told(**images: object) -> str:
+        policy = build_policy(images={"registries": ["r.example/"], **images})
+        conditions = policy_status(policy, 1, FACTS, None, NOW).conditions
+        return next(each.message for each in conditions if each.type == "Accepted")
+
+    assert "enforcement Audit, images Pin; selects" in told(digest="Pin")
+    assert "enforcement Audit; selects" in told()
+
+
 def test_of_a_paused_policy_nothing_is_claimed() -> None:
     status = policy_status(POLICY, 1, replace(FACTS, paused=True), GOOD, NOW)
     told = _told(status)

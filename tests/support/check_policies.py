@@ -26,7 +26,7 @@ def policy_for(file: CheckFile) -> Manifest:
         {"id": check.id, "mode": "Disabled"} for check in ALL if check.id != file.check
     ]
     settings = file.settings
-    registries = settings.pop("registries", None)
+    images = {name: settings.pop(name) for name in ("registries", "verify") if name in settings}
     mine: Manifest = {"id": file.check, "mode": "Enforce"} | settings
     if next(check for check in ALL if check.id == file.check).patchable:
         mine["patch"] = False
@@ -38,7 +38,7 @@ def policy_for(file: CheckFile) -> Manifest:
         standardVersion=file.version,
         controls=[mine, *controls],
         **({"podSelector": {"matchLabels": {LABEL: _name(file)}}} if file.holds_pod else {}),
-        **({"images": {"registries": registries}} if registries else {}),
+        **({"images": images} if images else {}),
     )
 
 

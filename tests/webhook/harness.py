@@ -17,10 +17,13 @@ from e2e.cluster.certificates import Authority
 from revet.adapters.events import Notice
 from revet.adapters.health import health_app
 from revet.adapters.log import Log
+from revet.core.admission import Request
 from revet.core.check import Check
+from revet.core.compiled_policy import Applied
 from revet.core.neighbours import NEIGHBOURS, read_neighbour
 from revet.core.render.webhook import SYSTEM_NAMESPACES
 from revet.webhook.app import Doors
+from revet.webhook.images import ImageSource
 from revet.webhook.metrics import Metrics
 from revet.webhook.policies import Knowledge
 from revet.webhook.reviewer import Reviewer
@@ -52,6 +55,19 @@ class Notices:
     def record(self, notice: Notice) -> None:
         """Keep it."""
         self.all.append(notice)
+
+
+class NoRegistries:
+    """Asks nobody."""
+
+    async def complete(
+        self, request: Request, applied: Sequence[Applied], deadline: float, *, mutating: bool
+    ) -> Request:
+        """Return the request as it is."""
+        assert applied
+        assert deadline
+        assert mutating in {True, False}
+        return request
 
 
 @dataclass(frozen=True)
@@ -91,13 +107,22 @@ class Harness:
             asyncio.get_running_loop().time,
             catalog,
         )
-        self.reviewer = Reviewer(self.knowledge, self.metrics, self.log, self.notices, Clock())
+        self.images: ImageSource = NoRegistries()
+        self.reviewer = Reviewer(
+            self.knowledge, self.metrics, self.log, self.notices, Clock(), self
+        )
         self.doors = Doors(self.reviewer, self.metrics)
         self.write_certificate()
         self.serving = ServingCertificate(self.certificate, self.key, self.reloads.append)
         self.client_tls = ssl.create_default_context(cadata=self.authority.ca_pem.decode())
         self.port = self.health_port = 0
         self._server = self.doors.server()
+
+    async def complete(
+        self, request: Request, applied: Sequence[Applied], deadline: float, *, mutating: bool
+    ) -> Request:
+        """Ask the registries that the test has."""
+        return await self.images.complete(request, applied, deadline, mutating=mutating)
 
     def write_certificate(self) -> None:
         """Write a new pair for the same authority."""

@@ -229,6 +229,7 @@ async def test_at_the_start_it_is_ready_when_all_is_listed(tmp_path: Path) -> No
         tls_cert=harness.certificate,
         tls_key=harness.key,
         kubeconfig=None,
+        namespace="revet-system",
         system_namespaces=frozenset(),
         stale_after_s=120,
         drain_s=0,

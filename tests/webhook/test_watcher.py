@@ -245,4 +245,6 @@ async def test_the_process_says_why_it_is_not_ready(tmp_path: Path) -> None:
 def _settings(folder: Path) -> Settings:
     address = Address("127.0.0.1", 0)
     pair = (folder / "tls.crt", folder / "tls.key")
-    return Settings(address, address, *pair, None, frozenset(), stale_after_s=120, drain_s=0)
+    return Settings(
+        address, address, *pair, None, "revet-system", frozenset(), stale_after_s=120, drain_s=0
+    )

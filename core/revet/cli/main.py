@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from revet.cli.check import options
+from revet.cli.verify.entry import verify
 
 if TYPE_CHECKING:
     from revet.cli.check.printing import Printing
@@ -137,20 +138,16 @@ def _check_cluster(
     kubeconfig: str | None, policies: tuple[str, ...], namespace: str, printing: "Printing"
 ) -> int:
     try:
-        from revet.cli.check.cluster import (  # noqa: PLC0415
-            ClusterError,
-            ClusterQuestion,
-            check_cluster,
-        )
+        from revet.cli.check import cluster  # noqa: PLC0415
     except ModuleNotFoundError as error:
         typer.echo(f"revet check: --cluster needs the extra revet[webhook]: {error}", err=True)
         return BAD_INPUT
     from revet.adapters.kube import KubeError  # noqa: PLC0415
 
-    question = ClusterQuestion(options.find_kubeconfig(kubeconfig), policies, namespace)
+    question = cluster.ClusterQuestion(options.find_kubeconfig(kubeconfig), policies, namespace)
     try:
-        return printing.print(check_cluster(question))
-    except (KubeError, ClusterError) as error:
+        return printing.print(cluster.check_cluster(question))
+    except (KubeError, cluster.ClusterError) as error:
         typer.echo(f"revet check: {error}", err=True)
         return BAD_INPUT
 
@@ -290,6 +287,9 @@ def cleanup(
         typer.echo(f"revet cleanup: {each}", err=True)
     if failed:
         raise typer.Exit(INCOMPLETE)
+
+
+app.command()(verify)
 
 
 def main() -> None:

@@ -1,6 +1,6 @@
 """One admission request, judged or patched: the order of steps that every entry follows."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -12,10 +12,13 @@ from revet.core.compiled_policy import Applied
 from revet.core.decide import Decision, decide, decide_item
 from revet.core.engine import ActiveCheck, mend, safe_fixes
 from revet.core.item import Item, is_item, read_item
+from revet.core.model.image_facts import NOT_ASKED, ImageFacts
 from revet.core.model.mode import Mode
 from revet.core.model.pod import Pod, PodSpec
-from revet.core.patch import Operation
+from revet.core.patch import REPLACE, Operation, assign
+from revet.core.pinning import EPHEMERAL, Question, note, questions
 from revet.core.surroundings import UNSEEN, Surroundings
+from revet.core.verification import ToVerify, to_verify
 from revet.core.workload import Subject, holds_pod, read
 
 _MIRROR: Final = "kubernetes.io/config.mirror"
@@ -32,7 +35,8 @@ _AGGREGATED: Final = {"admin", "edit", "view"}
 class Request:
     """What is asked: the object, the one it replaces (None on CREATE), its JSON, and who asks.
 
-    `around` is what was seen beside the object.
+    `around` is what was seen beside the object, `images` what registries said of its images, `now`
+    the time in seconds since 1970.
     """
 
     subject: Subject | Item[Any]
@@ -41,6 +45,14 @@ class Request:
     groups: Sequence[str] = ()
     user: str = ""
     around: Surroundings = UNSEEN
+    images: ImageFacts = NOT_ASKED
+    now: float = 0.0
+
+    @property
+    def pull_secrets(self) -> tuple[str, ...]:
+        """The names of the pod's image pull secrets."""
+        spec = self.subject.template.spec if isinstance(self.subject, Subject) else None
+        return tuple(each.name for each in (spec and spec.image_pull_secrets) or () if each.name)
 
     @property
     def is_mirror(self) -> bool:
@@ -109,6 +121,32 @@ def read_object(group: str, kind: str, data: bytes | msgspec.Raw) -> Subject | I
     return read_item(group, kind, data) if is_item(group, kind) else read(group, kind, data)
 
 
+def ask(request: Request, applied: Sequence[Applied], *, mutating: bool) -> list[Question]:
+    """Return what has to be asked of registries before the object is judged or patched."""
+    subject = request.subject
+    if isinstance(subject, Item) or request.is_mirror:
+        return []
+    if all(each.policy.pins is None for each in applied) or not request.needs_judging:
+        return []
+    return questions(
+        subject.pod(),
+        applied,
+        request.now,
+        has_been_pinned=subject.is_pod and not mutating,
+        below=EPHEMERAL if mutating and request.old is not None else "",
+    )
+
+
+def list_unverified(
+    request: Request, applied: Sequence[Applied], *, mutating: bool
+) -> list[ToVerify]:
+    """Return which images to verify before the object is judged; patches need nothing of it."""
+    subject = request.subject
+    if mutating or isinstance(subject, Item) or request.is_mirror or not request.needs_judging:
+        return []
+    return to_verify(subject.pod(), applied, request.images)
+
+
 def judge(request: Request, applied: Sequence[Applied]) -> Decision:
     """Decide on the object by all policies that apply."""
     if not request.needs_judging:
@@ -117,27 +155,47 @@ def judge(request: Request, applied: Sequence[Applied]) -> Decision:
     if isinstance(subject, Item):
         at_most = Mode.AUDIT if request.is_aggregation else Mode.ENFORCE
         return decide_item(subject.within(request.around), applied, at_most=at_most)
-    pod = subject.pod(request.around)
+    pod = subject.pod(request.around, request.images)
     if not subject.is_pod:
         # A template is judged as the Pod it would become, and that one will be patched.
         patching = _patching(pod, applied)
         if any(True for _ in safe_fixes(pod, patching)):
             document: Json = msgspec.json.decode(request.document)
-            pod = Pod(mend(document, subject.prefix, patching)[0], pod.namespace, pod.around)
+            template = mend(document, subject.prefix, patching, request.images)[0]
+            pod = Pod(template, pod.namespace, pod.around, request.images)
     at_most = Mode.AUDIT if request.is_mirror else Mode.ENFORCE
     return decide(pod, applied, is_pod=subject.is_pod, at_most=at_most)
 
 
 def patch(request: Request, applied: Sequence[Applied]) -> list[Operation]:
-    """Return the safe patches that the policies ask for; none for what a node mirrors."""
+    """Return the safe patches that the policies ask for; none for what a node mirrors.
+
+    Of a pod that runs only new ephemeral containers get their digest: nothing else may change.
+    """
     if isinstance(request.subject, Item):
         return []
-    pod = request.subject.pod()
+    pod = request.subject.pod(images=request.images)
     patching = _patching(pod, applied)
     if request.is_mirror or not any(True for _ in safe_fixes(pod, patching)):
         return []
     document: Json = msgspec.json.decode(request.document)
-    return mend(document, request.subject.prefix, patching)[1]
+    operations = mend(document, request.subject.prefix, patching, request.images)[1]
+    if request.old is not None:
+        return list(_pins_of_new(operations, request.old))
+    pinned = [str(each["value"]) for each in operations if each["op"] == REPLACE]
+    if pinned:
+        operations += assign(document, note(pod, pinned, request.now))
+    return operations
+
+
+def _pins_of_new(operations: list[Operation], old: Subject | Item[Any]) -> Iterator[Operation]:
+    """Yield what pins ephemeral containers that the pod did not have; others can't be changed."""
+    spec = old.template.spec if isinstance(old, Subject) else None
+    known = len((spec and spec.ephemeral_containers) or ())
+    for operation in operations:
+        _, is_ephemeral, rest = operation["path"].partition(EPHEMERAL)
+        if operation["op"] == REPLACE and is_ephemeral and int(rest.partition("/")[0]) >= known:
+            yield operation
 
 
 def _patching(pod: Pod, applied: Sequence[Applied]) -> list[ActiveCheck]:

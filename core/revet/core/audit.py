@@ -15,6 +15,7 @@ from revet.core.model.catalog import CONTROLS
 from revet.core.model.mode import Mode
 from revet.core.model.pod import Pod
 from revet.core.model.policy_status import Counts, TopFinding
+from revet.core.pinning import ASSUMED
 from revet.core.surroundings import UNSEEN, Surroundings
 from revet.core.workload import Subject
 
@@ -136,7 +137,10 @@ class Tally:
 def judge_mended(
     subject: Subject, pod: Pod, document: bytes, applied: Sequence[Applied]
 ) -> Decision | None:
-    """Judge the pod as the policies' patches would make it; None: they would not change it."""
+    """Judge the pod as the policies' patches would make it; None: they would not change it.
+
+    Nobody is asked for digests: those that would be pinned count as pinned.
+    """
     patching = [
         check
         for each in applied
@@ -144,10 +148,11 @@ def judge_mended(
         for check in each.policy.checks
         if check.patch
     ]
-    if not any(True for _ in safe_fixes(pod, patching)):
+    assumed = Pod(subject.template, pod.namespace, pod.around, ASSUMED)
+    if not any(True for _ in safe_fixes(assumed, patching)):
         return None
     parsed: Json = msgspec.json.decode(document)
-    mended = Pod(mend(parsed, subject.prefix, patching)[0], pod.namespace, pod.around)
+    mended = Pod(mend(parsed, subject.prefix, patching, ASSUMED)[0], pod.namespace, pod.around)
     return decide(mended, applied, is_pod=subject.is_pod, at_most=Mode.ENFORCE)
 
 

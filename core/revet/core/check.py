@@ -32,10 +32,14 @@ class Outcome(Enum):
 
 
 class Assignment(msgspec.Struct, frozen=True):
-    """Set the value at a JSON pointer (RFC 6901), making parents that are missing."""
+    """Set the value at a JSON pointer (RFC 6901), making parents that are missing.
+
+    What stands there already stays, unless it is what the assignment `replaces`.
+    """
 
     pointer: str
     value: Json
+    replaces: str | None = None
 
 
 class Fix(msgspec.Struct, frozen=True, gc=False):

@@ -2,17 +2,25 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Self
+from typing import Final, Self
 
 from revet.core.check import Check, CheckItem
 from revet.core.checks import ALL
 from revet.core.engine import ActiveCheck, Change, select_profile
 from revet.core.entry import Entry, entries, is_for_all, named_namespaces, scopes
 from revet.core.kinds import PODS
+from revet.core.model.image_facts import Demand, RegistryAccess
 from revet.core.model.mode import Mode
 from revet.core.model.policy import HardeningPolicy, HardeningPolicySpec
+from revet.core.model.policy_images import Digest, Images, OnUnknown
 from revet.core.model.selector import Labels, compile_selector
 from revet.core.model.version import KubeVersion
+
+_ON_UNKNOWN: Final = {
+    OnUnknown.DENY: Mode.ENFORCE,
+    OnUnknown.WARN: Mode.WARN,
+    OnUnknown.AUDIT: Mode.AUDIT,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +43,9 @@ class CompiledPolicy:
         entries: the calls it needs.
         named: the namespaces that its selector names one by one.
         is_for_all: whether it is about all namespaces, and so about what is in none.
+        pins: whom to ask for the digests that tags stand for; None: tags stay.
+        demand: what is asked of the signatures of images; None: nothing.
+        on_unknown: the most that an image leads to whose registry gave no answer.
 
     """
 
@@ -53,6 +64,9 @@ class CompiledPolicy:
     entries: tuple[tuple[Callable[[Labels], bool], Entry], ...]
     named: frozenset[str]
     is_for_all: bool
+    pins: RegistryAccess | None
+    demand: Demand | None
+    on_unknown: Mode
 
     @classmethod
     def of(cls, policy: HardeningPolicy, catalog: Sequence[Check] = ALL) -> Self:
@@ -87,7 +101,15 @@ class CompiledPolicy:
             ),
             named=named_namespaces(spec.namespace_selector),
             is_for_all=is_for_all(spec.namespace_selector),
+            pins=_pins(spec.images),
+            demand=_demand(spec.images),
+            on_unknown=_ON_UNKNOWN[spec.images.on_unknown if spec.images else OnUnknown.DENY],
         )
+
+    @property
+    def asks_registries(self) -> bool:
+        """Whether anything has to be asked of registries before it can judge."""
+        return self.pins is not None or self.demand is not None
 
     @property
     def judged_kinds(self) -> frozenset[str]:
@@ -132,11 +154,32 @@ class CompiledPolicy:
 def changes(spec: HardeningPolicySpec) -> dict[str, Change]:
     """Return what a policy changes of its profile, by the control's id."""
     changed = {each.id: Change(each.mode, each.patch, each.settings) for each in spec.controls}
-    if spec.images is not None and spec.images.registries:
+    images = spec.images
+    if images is not None and images.registries:
         known = changed.get("image-registry", Change())
-        settings = replace(known.settings, registries=spec.images.registries)
+        settings = replace(known.settings, registries=images.registries)
         changed["image-registry"] = known._replace(settings=settings)
+    if images is not None and images.digest is not Digest.DISABLED:
+        known = changed.get("image-digest", Change())
+        changed["image-digest"] = Change(
+            mode=known.mode or Mode.ENFORCE,
+            patch=images.digest is Digest.PIN,
+            settings=replace(known.settings, pins=_pins(images)),
+        )
+    if images is not None and images.verify:
+        known = changed.get("image-signature", Change())
+        settings = replace(known.settings, demand=_demand(images))
+        changed["image-signature"] = Change(known.mode or Mode.ENFORCE, settings=settings)
     return changed
+
+
+def _pins(images: Images | None) -> RegistryAccess | None:
+    is_pinning = images is not None and images.digest is Digest.PIN
+    return RegistryAccess.of(images) if images is not None and is_pinning else None
+
+
+def _demand(images: Images | None) -> Demand | None:
+    return Demand.of(images) if images is not None and images.verify else None
 
 
 def _needs(checks: Iterable[ActiveCheck]) -> frozenset[str]:

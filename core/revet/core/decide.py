@@ -8,6 +8,7 @@ from revet.core.check import CheckItem, Finding, Outcome
 from revet.core.compiled_policy import Applied
 from revet.core.engine import evaluate
 from revet.core.item import Item
+from revet.core.model.image_facts import FROM_REGISTRIES
 from revet.core.model.mode import Mode
 from revet.core.model.pod import Pod
 
@@ -28,6 +29,11 @@ class Verdict:
     def is_unknown(self) -> bool:
         """Whether the control could not judge, for want of another object: no pass, no finding."""
         return self.finding.outcome is Outcome.UNKNOWN
+
+    @property
+    def awaits_news(self) -> bool:
+        """Whether a watch may still bring what it needs: registries were asked before judging."""
+        return self.is_unknown and self.finding.control not in FROM_REGISTRIES
 
     @property
     def would_deny(self) -> bool:
@@ -109,6 +115,8 @@ def _verdicts(
 ) -> Iterator[Verdict]:
     for finding in findings:
         mode = min(modes[finding.control], ceiling)
+        if finding.outcome is Outcome.UNKNOWN and finding.control in FROM_REGISTRIES:
+            mode = min(mode, applied.policy.on_unknown)
         if finding.outcome is Outcome.UNKNOWN and not is_pod:
             # What it needs may well come before the first pod does.
             mode = min(mode, Mode.WARN)

@@ -16,6 +16,7 @@ from revet.core.check import (
     Json,
     Level,
 )
+from revet.core.model.image_facts import NOT_ASKED, ImageFacts
 from revet.core.model.mode import Mode
 from revet.core.model.pod import Pod, PodTemplateSpec
 from revet.core.model.reader import Reader
@@ -148,18 +149,19 @@ def safe_fixes(pod: Pod, checks: Iterable[ActiveCheck]) -> Iterator[Assignment]:
 
 
 def mend(
-    document: Json, prefix: str, checks: Iterable[ActiveCheck]
+    document: Json, prefix: str, checks: Iterable[ActiveCheck], images: ImageFacts = NOT_ASKED
 ) -> tuple[PodTemplateSpec, list[Operation]]:
     """Apply every safe fix of `checks` to the pod at `prefix` of `document`, in place.
 
     One fix can make room for the next (drop-all-capabilities waits for run-as-non-root), so this
-    goes on until nothing is left to do; mending the result again does nothing.
+    goes on until nothing is left to do; mending the result again does nothing. `images` is what
+    registries said.
     """
     patching = [check for check in checks if check.patch]
     operations: list[Operation] = []
     while True:
         template = _template_at(document, prefix)
-        done = assign(document, list(safe_fixes(Pod(template), patching)), prefix)
+        done = assign(document, list(safe_fixes(Pod(template, images=images), patching)), prefix)
         if not done:
             return template, operations
         operations += done

@@ -13,6 +13,7 @@ from revet.core.engine import ActiveCheck
 from revet.core.kinds import BY_NAME, PODS, TEMPLATES
 from revet.core.model.mode import Mode
 from revet.core.model.policy import HardeningPolicySpec
+from revet.core.model.policy_images import Digest
 from revet.core.model.selector import LabelSelector, Operator, Requirement, canonical, join
 
 NAME_LABEL: Final = "kubernetes.io/metadata.name"
@@ -32,6 +33,7 @@ class Entry:
             for cluster-scoped kinds while we are up.
         kinds: objects of these kinds go there, Pods with their ephemeralcontainers and resize.
         patches: Pods go to its mutating twin first.
+        pins: so do ephemeral containers, whose tags get their digest.
         system_only: of its namespaces only system ones go there, which no Fail entry selects.
 
     """
@@ -41,6 +43,7 @@ class Entry:
     fail: bool
     kinds: frozenset[str]
     patches: bool = False
+    pins: bool = False
     system_only: bool = False
 
     @property
@@ -111,13 +114,14 @@ def entries(spec: HardeningPolicySpec, checks: Iterable[ActiveCheck]) -> list[En
     judged = _judged_kinds(active)
     refused = _refused_kinds(spec, active)
     patches = any(check.patch for check in active)
+    pins = spec.images is not None and spec.images.digest is Digest.PIN
     fail: dict[str, Entry] = {}
     base = hash_selector(spec.namespace_selector)
     for selector, ceiling in scopes(spec):
         # Where the policy itself enforces, an override's namespaces are among the policy's.
         if ceiling is Mode.ENFORCE and (refused or patches) and base not in fail:
             key = hash_selector(selector)
-            fail[key] = Entry(key, selector, fail=True, kinds=refused, patches=patches)
+            fail[key] = Entry(key, selector, fail=True, kinds=refused, patches=patches, pins=pins)
     covered = fail[base].kinds if base in fail else frozenset[str]()
     namespaced = frozenset(kind for kind in judged if BY_NAME[kind].is_namespaced)
     # What no Fail entry takes is watched through one that never refuses.

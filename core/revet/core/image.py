@@ -45,7 +45,12 @@ def images(pod: Pod) -> Iterator[tuple[str, str | None, str]]:
 
 def is_pinned(reference: str) -> bool:
     """Return whether it has a digest that is one: no runtime starts anything by another."""
-    return _DIGEST.fullmatch(reference.partition("@")[2]) is not None
+    return is_digest(reference.partition("@")[2])
+
+
+def is_digest(text: str) -> bool:
+    """Return whether it is a digest, of an algorithm that runtimes know."""
+    return _DIGEST.fullmatch(text) is not None
 
 
 def split_reference(reference: str) -> ImageReference:

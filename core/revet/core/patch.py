@@ -1,6 +1,6 @@
 """Safe fixes become RFC 6902 operations, and are tried on a copy of the object.
 
-Patches only ever add: a value that somebody wrote stays.
+Patches add: a value that somebody wrote stays, but for an image's tag that gets its digest.
 """
 
 from collections.abc import Iterable
@@ -13,7 +13,7 @@ from revet.core.pointer import join, split
 
 
 class Operation(TypedDict):
-    """An operation of a JSON patch (RFC 6902); we only add."""
+    """An operation of a JSON patch (RFC 6902); we add, and replace what is exactly known."""
 
     op: str
     path: str
@@ -21,6 +21,7 @@ class Operation(TypedDict):
 
 
 ADD: Final = "add"
+REPLACE: Final = "replace"
 #: The place after a list's last item (RFC 6901); what the list has already is not added again.
 APPEND: Final = "-"
 
@@ -28,15 +29,17 @@ APPEND: Final = "-"
 def assign(document: Json, assignments: Iterable[Assignment], prefix: str = "") -> list[Operation]:
     """Carry out `assignments` on `document`, in place, and return the operations that do the same.
 
-    Parents that are missing or null are made once. Values already there are kept.
+    Parents that are missing or null are made once. Values already there are kept, but for one that
+    an assignment replaces.
     """
     operations: list[Operation] = []
     for assignment in assignments:
-        operations += _assign(document, prefix + assignment.pointer, assignment.value)
+        operations += _assign(document, prefix + assignment.pointer, assignment)
     return operations
 
 
-def _assign(document: Json, pointer: str, value: Json) -> list[Operation]:
+def _assign(document: Json, pointer: str, assignment: Assignment) -> list[Operation]:
+    value = assignment.value
     operations: list[Operation] = []
     tokens = split(pointer)
     place = document
@@ -53,7 +56,11 @@ def _assign(document: Json, pointer: str, value: Json) -> list[Operation]:
         return operations
     if not isinstance(place, dict):
         raise ManifestError(f"{pointer} can't be set: its parent is no object")
-    if place.get(tokens[-1]) is None:
+    there = place.get(tokens[-1])
+    if there is not None and there == assignment.replaces and there != value:
+        place[tokens[-1]] = value
+        operations.append(Operation(op=REPLACE, path=pointer, value=value))
+    elif there is None:
         # A copy: a later assignment may go on to fill it, an operation must not change any more.
         place[tokens[-1]] = deepcopy(value)
         operations.append(Operation(op=ADD, path=pointer, value=value))

@@ -8,6 +8,7 @@ from typing import Any, Final
 from revet.core.conditions import Observed, fold
 from revet.core.model.condition import Truth
 from revet.core.model.policy import HardeningPolicy
+from revet.core.model.policy_images import Digest
 from revet.core.model.policy_network import Switch
 from revet.core.model.policy_status import Counts, HardeningPolicyStatus, TopFinding
 
@@ -122,6 +123,8 @@ def _in_force(policy: HardeningPolicy, facts: Facts) -> str:
     )
     parts = [f"profile {spec.profile} at {spec.standard_version}, enforcement {spec.enforcement}"]
     parts += [f"{each.id} {each.mode or ''}".strip() for each in spec.controls]
+    if spec.images is not None and spec.images.digest is not Digest.DISABLED:
+        parts.append(f"images {spec.images.digest}")
     if spec.network is not None:
         parts.append(f"network {spec.network.mode}")
     if spec.namespaces is not None:

@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from revet.core.bounds import refuse_absurd
 from revet.core.errors import ManifestError
+from revet.core.model.image_facts import NOT_ASKED, ImageFacts
 from revet.core.model.pod import ObjectMeta, Pod, PodTemplateSpec
 from revet.core.model.reader import Reader
 from revet.core.surroundings import UNSEEN, Surroundings
@@ -62,9 +63,9 @@ class Subject:
         """Whether the object is a Pod itself, not a template for some."""
         return not self.prefix
 
-    def pod(self, around: Surroundings = UNSEEN) -> Pod:
-        """Lay the pod out for the checks, with what was seen beside it."""
-        return Pod(self.template, self.metadata.namespace or "", around)
+    def pod(self, around: Surroundings = UNSEEN, images: ImageFacts = NOT_ASKED) -> Pod:
+        """Lay the pod out for the checks, with what was seen beside it and said of its images."""
+        return Pod(self.template, self.metadata.namespace or "", around, images)
 
 
 #: More than any pod that runs has; a node's limits are far below.

@@ -251,6 +251,18 @@ def test_a_diff_quotes_names_as_git_does(name: str) -> None:
     assert Path(name).read_text(encoding="utf-8") == POD + MENDED
 
 
+def test_a_digest_is_left_to_the_webhook() -> None:
+    images = "images: {digest: Pin, registries: [registry.example.com/]}"
+    spec = f"{{namespaceSelector: {{}}, profile: restricted, {images}}}"
+    head = "apiVersion: revet.dev/v1alpha1\nkind: HardeningPolicy\nmetadata: {name: pin}\n"
+    Path("policy.yaml").write_text(f"{head}spec: {spec}\n", encoding="utf-8")
+    Path("in.yaml").write_text(POD, encoding="utf-8")
+    _, out, errors = _run("--fix", "--policy=policy.yaml", "in.yaml")
+    assert "fixed: Pod default/web: no-privilege-escalation, seccomp-required\n" in errors
+    assert Path("in.yaml").read_text(encoding="utf-8") == POD + MENDED
+    assert "patched  image-digest" in out
+
+
 def test_standard_input_is_shown_and_never_written() -> None:
     code, diff, _ = _run("--diff", "-", stdin=POD)
     assert code == 1

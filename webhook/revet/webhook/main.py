@@ -27,8 +27,10 @@ from revet.adapters.log import LibraryHandler, Log
 from revet.adapters.watcher import Freshness, Watcher
 from revet.core.render.webhook import SYSTEM_NAMESPACES
 from revet.webhook.app import Doors
+from revet.webhook.images import Images
 from revet.webhook.metrics import Metrics
 from revet.webhook.policies import NAMESPACES, POLICIES, Knowledge
+from revet.webhook.references import References
 from revet.webhook.reviewer import Reviewer
 from revet.webhook.settings import Settings
 from revet.webhook.tls import ServingCertificate
@@ -56,7 +58,14 @@ class Webhook:
         self._kube = kube
         self.metrics = Metrics(self._cache_age_s, self._last_sync, knowledge.policies.generations)
         self._events = EventRecorder(kube, "revet-webhook", now, clock, log.complain)
-        reviewer = Reviewer(knowledge, self.metrics, log, self._events, time.perf_counter)
+        self._references = References(settings.namespace, log.complain, clock)
+        self._images = Images(
+            kube, self._references, clock, time.time, self._count_question, log.complain
+        )
+        knowledge.tell_policies = self._images.want
+        reviewer = Reviewer(
+            knowledge, self.metrics, log, self._events, time.perf_counter, self._images
+        )
         self._doors = Doors(reviewer, self.metrics)
         self._certificate = ServingCertificate(
             settings.tls_cert, settings.tls_key, self._note_reload
@@ -88,6 +97,7 @@ class Webhook:
                     for work in (
                         *(watcher.run() for watcher in self._watchers),
                         self._beside.run(self._kube),
+                        self._references.run(self._kube),
                         self._events.run(),
                         self._certificate.follow(),
                     )
@@ -97,6 +107,7 @@ class Webhook:
                 self._log.write("draining", seconds=self._settings.drain_s)
                 await asyncio.sleep(self._settings.drain_s)
                 await stack.aclose()
+                await self._images.close()
                 for task in background:
                     task.cancel()
 
@@ -137,6 +148,9 @@ class Webhook:
             return f"not listed yet: {', '.join(unlisted)}"
         self._was_ready = True
         return None
+
+    def _count_question(self, answer: str) -> None:
+        self.metrics.image_questions.labels(answer).inc()
 
     def _cache_age_s(self) -> float:
         watches = (*self._watches.values(), *self._beside.freshness.values())
@@ -212,6 +226,7 @@ def serve(
             tls_cert=tls_cert,
             tls_key=tls_key,
             kubeconfig=kubeconfig,
+            namespace=namespace,
             system_namespaces=frozenset((*SYSTEM_NAMESPACES, namespace, *(system_namespace or ()))),
             stale_after_s=stale_after,
             drain_s=drain,

@@ -74,13 +74,21 @@ class Metrics:
         )
         self.unknown = self._counter(
             "revet_unknown",
-            "The same, of controls that could not judge for want of another object.",
+            "The same, of controls that could not judge for want of another object or of a "
+            "registry's answer.",
             ("policy", "control", "mode"),
         )
         self.fail_closed = self._counter(
             "revet_fail_closed",
             "Objects denied because they could not be judged, by reason (unknown-entry, error).",
             ("reason",),
+        )
+        self.image_questions = self._counter(
+            "revet_image_questions",
+            "Questions what a tag stands for, by how they were answered: known (asked seconds "
+            "ago), asked, stale (the registry gave no answer, an older one was used), absent, "
+            "unknown.",
+            ("answer",),
         )
         self.refused_requests = self._counter(
             "revet_refused_requests",

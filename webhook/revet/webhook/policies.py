@@ -4,7 +4,7 @@ A review calls nobody. It looks up here, and waits here for what has not arrived
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
 import msgspec
@@ -138,6 +138,8 @@ class Knowledge:
         self._retired: dict[str, float] = {}
         self._applied: dict[tuple[str, str], tuple[Applied, ...]] = {}
         self._news = asyncio.Event()
+        #: Whom to tell by which policies is judged from now on.
+        self.tell_policies: Callable[[Iterable[CompiledPolicy]], None] = _tell_nobody
         self.policies = PolicyCopy(self._forget, complain, catalog)
         self.namespaces = NamespaceCopy(self._forget)
         self.beside = Beside(self._tell, complain, clock, stale_after_s)
@@ -204,8 +206,13 @@ class Knowledge:
         self.beside.want(
             kind for policy in self.policies.compiled.values() for kind in policy.needs
         )
+        self.tell_policies(self.policies.compiled.values())
         self._tell()
 
     def _tell(self) -> None:
         news, self._news = self._news, asyncio.Event()
         news.set()
+
+
+def _tell_nobody(policies: Iterable[CompiledPolicy]) -> None:
+    """Tell nobody."""

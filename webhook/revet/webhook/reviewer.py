@@ -18,6 +18,7 @@ from revet.core.errors import ManifestError
 from revet.core.message import audit, denial, plain, warnings
 from revet.core.model.mode import Mode
 from revet.core.model.policy import GROUP
+from revet.webhook.images import ImageSource
 from revet.webhook.metrics import Metrics
 from revet.webhook.policies import Knowledge
 from revet.webhook.review import AdmissionRequest, Answer, Status, patched
@@ -59,6 +60,7 @@ class Reviewer:
         log: Log,
         events: Recorder,
         clock: Callable[[], float],
+        images: ImageSource,
     ) -> None:
         """Set up; `clock` gives seconds, finely: most answers take a fraction of a millisecond."""
         self._knowledge = knowledge
@@ -66,6 +68,7 @@ class Reviewer:
         self._log = log
         self._events = events
         self._clock = clock
+        self._images = images
 
     async def answer(
         self, door: Door, key: str, request: AdmissionRequest, deadline: float
@@ -95,11 +98,15 @@ class Reviewer:
         parsed = request.parse(self._knowledge.beside.neighbours)
         if parsed is None or (request.is_namespace and request.name in self._knowledge.system):
             return Answer(request.uid, allowed=True), "allowed", Decision()
-        if door is Door.MUTATE:
+        is_patch = door is Door.MUTATE
+        if any(each.policy.asks_registries for each in applied):
+            parsed = await self._images.complete(parsed, applied, deadline, mutating=is_patch)
+        if is_patch:
             return self._patch(request, parsed, applied)
         decision = await self._judge(door, parsed, applied, deadline)
         if not decision.verdicts:
-            return Answer(request.uid, allowed=True), "allowed", decision
+            notes = _note_stale(parsed) or None
+            return Answer(request.uid, allowed=True, audit_annotations=notes), "allowed", decision
         if not request.dry_run:
             self._count(path, parsed, decision)
         return self._decided(door, request, parsed, decision)
@@ -115,7 +122,7 @@ class Reviewer:
             news = self._knowledge.news
             decision = judge(parsed, applied)
             refusing = decision.in_mode(Mode.ENFORCE) if door.may_refuse else []
-            if not refusing or not all(each.is_unknown for each in refusing):
+            if not refusing or not all(each.awaits_news for each in refusing):
                 return decision
             try:
                 async with asyncio.timeout_at(deadline):
@@ -134,10 +141,12 @@ class Reviewer:
         operations = patch(parsed, applied)
         if not operations:
             return Answer(request.uid, allowed=True), "allowed", Decision()
+        annotations = _note_stale(parsed)
         paths = [operation["path"] for operation in operations[:_MOST_PATHS]]
         if len(operations) > _MOST_PATHS:
             paths.append(f"and {len(operations) - _MOST_PATHS} more")
-        return patched(request.uid, operations, {"patched": ",".join(paths)}), "patched", Decision()
+        annotations["patched"] = ",".join(paths)
+        return patched(request.uid, operations, annotations), "patched", Decision()
 
     def _decided(
         self, door: Door, request: AdmissionRequest, parsed: Request, decision: Decision
@@ -151,7 +160,7 @@ class Reviewer:
             # On a line of its own: kubectl puts the entry's name before it.
             status=None if allowed else Status("\n" + denial(subject, request.home, decision)),
             warnings=warned or None,
-            audit_annotations={"findings": audit(subject, decision)},
+            audit_annotations={"findings": audit(subject, decision), **_note_stale(parsed)},
         )
         if not allowed:
             if not request.dry_run:
@@ -261,6 +270,12 @@ class _DecisionLine(msgspec.Struct, gc=False, kw_only=True, rename="camel"):
     verdict: str
     ms: float
     findings: list[_FindingLine]
+
+
+def _note_stale(parsed: Request) -> dict[str, str]:
+    """Note what was known of images only as of some time ago."""
+    stale = parsed.images.stale
+    return {"stale": plain("; ".join(stale))} if stale else {}
 
 
 def _title(request: AdmissionRequest) -> str:

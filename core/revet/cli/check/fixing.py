@@ -22,6 +22,7 @@ from revet.cli.load import STDIN_NAME
 from revet.core.admission import Request, patch
 from revet.core.check import Assignment, Json
 from revet.core.message import plain
+from revet.core.model.image_facts import FROM_REGISTRIES
 from revet.core.patch import assign
 
 _STDIN: Final = "-"
@@ -113,7 +114,9 @@ class Fixing:
 
 def _tell(fixed: Fixed, verb: str) -> Iterator[str]:
     for judged in fixed.done:
-        controls = dict.fromkeys(each.control for each in judged.reported.findings if each.patched)
+        patched = [each.control for each in judged.reported.findings if each.patched]
+        # No registry is asked here: a digest is for the webhook to find.
+        controls = dict.fromkeys(each for each in patched if each not in FROM_REGISTRIES)
         yield plain(f"{fixed.file}: {verb}: {judged.reported.title}: {', '.join(controls)}")
     for judged, refusal in fixed.refused:
         line = refusal.document.locate("").line

@@ -27,6 +27,7 @@ from revet.core.checks import (
     image_digest,
     image_no_latest,
     image_registry,
+    image_signature,
     ingress_tls,
     ingress_wildcard,
     limit_range,
@@ -130,6 +131,7 @@ ALL: Final[tuple[Check, ...]] = (
     image_registry.CHECK,
     image_no_latest.CHECK,
     image_digest.CHECK,
+    image_signature.CHECK,
     # Namespaces and the network
     psa_labels.CHECK,
     netpol_default_deny_ingress.CHECK,

@@ -49,6 +49,7 @@ CONTROLS: tuple[str, ...] = (
     "image-registry",
     "image-no-latest",
     "image-digest",
+    "image-signature",
     # Namespaces and the network
     "psa-labels",
     "netpol-default-deny-ingress",
@@ -149,11 +150,6 @@ SETTINGS: dict[str, tuple[str, ...]] = {
 UNSUPPORTED: tuple[str, ...] = (
     "spec.exceptions",
     "spec.breakGlass",
-    "spec.images.hosts",
-    "spec.images.usePodPullSecrets",
-    "spec.images.digest",
-    "spec.images.verify",
-    "spec.images.onUnknown",
     "spec.network.canary",
     "spec.network.allow.apiServer",
     "spec.network.allow.aggregatedApis",

@@ -18,6 +18,9 @@ PAUSED_ANNOTATION: Final = "revet.dev/paused"
 #: On a namespace: the Pod Security labels that stood there before ours, as JSON.
 POD_SECURITY_ANNOTATION: Final = "revet.dev/pod-security-before"
 
+#: On a Pod: when its images were pinned, and to what.
+PINNED_ANNOTATION: Final = "revet.dev/pinned"
+
 BREAK_GLASS_LABEL: Final = "revet.dev/break-glass"
 QUARANTINE_LABEL: Final = "revet.dev/quarantine"
 

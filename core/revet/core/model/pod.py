@@ -13,6 +13,7 @@ from typing import Final
 import msgspec
 
 from revet.core.model.container import Container, Resources, SecurityContext
+from revet.core.model.image_facts import NOT_ASKED, ImageFacts
 from revet.core.model.placement import Affinity, Toleration
 from revet.core.model.volume import Volume
 from revet.core.model.wire import Wire
@@ -21,6 +22,12 @@ from revet.core.surroundings import UNSEEN, Surroundings
 
 class PodOS(Wire, frozen=True, gc=False):
     """The operating system that the pod names."""
+
+    name: str | None = None
+
+
+class LocalReference(Wire, frozen=True, gc=False):
+    """Names an object of the pod's own namespace."""
 
     name: str | None = None
 
@@ -42,6 +49,7 @@ class PodSpec(Wire, frozen=True, gc=False):
     #: The same by its old name, which the API server still takes.
     service_account: str | None = None
     automount_service_account_token: bool | None = None
+    image_pull_secrets: tuple[LocalReference, ...] | None = None
     node_name: str | None = None
     node_selector: dict[str, str | None] | None = None
     affinity: Affinity | None = None
@@ -124,6 +132,7 @@ class Pod:
         "around",
         "containers",
         "contexts",
+        "images",
         "labels",
         "metadata",
         "namespace",
@@ -132,15 +141,20 @@ class Pod:
     )
 
     def __init__(
-        self, template: PodTemplateSpec, namespace: str = "", around: Surroundings = UNSEEN
+        self,
+        template: PodTemplateSpec,
+        namespace: str = "",
+        around: Surroundings = UNSEEN,
+        images: ImageFacts = NOT_ASKED,
     ) -> None:
         """Lay out `template`; absent metadata or spec count as empty.
 
         `namespace` is the one of the object that it is in; empty where nobody has said. `around` is
-        what was seen beside it.
+        what was seen beside it, `images` what registries said of its images.
         """
         self.namespace = namespace
         self.around = around
+        self.images = images
         self.spec: PodSpec = template.spec or _EMPTY_SPEC
         self.status: PodStatus = template.status or _NO_STATUS
         self.metadata: ObjectMeta = template.metadata or _EMPTY_META

@@ -12,7 +12,7 @@ from revet.core.model.catalog import UNSUPPORTED
 from revet.core.model.document import drop_nulls
 from revet.core.model.mode import Mode
 from revet.core.model.policy_control import Control
-from revet.core.model.policy_images import Images
+from revet.core.model.policy_images import Digest, Images
 from revet.core.model.policy_namespaces import Namespaces
 from revet.core.model.policy_network import Network
 from revet.core.model.policy_runtime import Runtime
@@ -118,6 +118,34 @@ class HardeningPolicySpec(Model):
         """Tell whether no override is below the policy's own enforcement."""
         overrides = self.enforcement_overrides
         return all(each.enforcement >= self.enforcement for each in overrides)
+
+    @rule(
+        "!has(self.images) || !has(self.images.digest) || self.images.digest == 'Disabled' ||"
+        " !has(self.controls) || self.controls.all(c,"
+        " c.id != 'image-digest' || !has(c.mode) || c.mode != 'Disabled')",
+        "image-digest can't be Disabled where images.digest is Require or Pin",
+        "controls",
+    )
+    def asks_for_digests_with_their_control(self) -> bool:
+        """Tell whether the control is on, where digests are asked for."""
+        is_asked = self.images is not None and self.images.digest is not Digest.DISABLED
+        return not is_asked or not any(
+            each.id == "image-digest" and each.mode is Mode.DISABLED for each in self.controls
+        )
+
+    @rule(
+        "!has(self.images) || !has(self.images.verify) || size(self.images.verify) == 0 ||"
+        " !has(self.controls) || self.controls.all(c,"
+        " c.id != 'image-signature' || !has(c.mode) || c.mode != 'Disabled')",
+        "image-signature can't be Disabled where images.verify asks for signatures",
+        "controls",
+    )
+    def asks_for_signatures_with_their_control(self) -> bool:
+        """Tell whether the control is on, where signatures are asked for."""
+        is_asked = self.images is not None and bool(self.images.verify)
+        return not is_asked or not any(
+            each.id == "image-signature" and each.mode is Mode.DISABLED for each in self.controls
+        )
 
     @model_validator(mode="after")
     def _refuse_long_selectors(self) -> Self:

@@ -210,10 +210,41 @@ class Images(Model):
     use_pod_pull_secrets: bool = False
     """Whether the pod's own image pull secrets may be read and used. Default: false."""
     digest: Digest = Digest.DISABLED
-    """Disabled (default), Require (a digest must be there) or Pin (the tag is resolved and the
-    digest patched in, on Pods only).
+    """Disabled (default: the control image-digest is as the profile has it), Require (a digest
+    must be there) or Pin (the tag is resolved and the digest patched in, on Pods only, under
+    Enforce). Pin asks only registries that `registries` or `hosts` name.
     """
     verify: Annotated[tuple[Verification, ...], Field(max_length=16), MapList("name")] = ()
     """Which images need whose signature and which attestations."""
     on_unknown: OnUnknown = OnUnknown.DENY
     """Deny (default), Warn or Audit: what happens where a registry gives no answer in time."""
+
+    @rule(
+        "!has(self.digest) || self.digest != 'Pin' || has(self.registries) &&"
+        " size(self.registries) > 0 || has(self.hosts) && size(self.hosts) > 0",
+        "Pin needs registries or hosts: only those that they name are ever asked",
+        "digest",
+    )
+    def pins_at_somebody(self) -> bool:
+        """Tell whether there is a registry to ask, where one is to be asked."""
+        return self.digest is not Digest.PIN or bool(self.registries or self.hosts)
+
+    @rule(
+        "!has(self.hosts) || size(self.hosts) == 0 || has(self.digest) && self.digest == 'Pin' ||"
+        " has(self.verify) && size(self.verify) > 0",
+        "is read only where digest is Pin",
+        "hosts",
+    )
+    def reaches_whom_it_asks(self) -> bool:
+        """Tell whether anybody is asked, where it is said how."""
+        return not self.hosts or self.digest is Digest.PIN or bool(self.verify)
+
+    @rule(
+        "!has(self.usePodPullSecrets) || !self.usePodPullSecrets ||"
+        " has(self.digest) && self.digest == 'Pin'",
+        "true is read only where digest is Pin",
+        "usePodPullSecrets",
+    )
+    def logs_in_where_it_asks(self) -> bool:
+        """Tell whether anybody is asked, where it is said by whose credentials."""
+        return not self.use_pod_pull_secrets or self.digest is Digest.PIN

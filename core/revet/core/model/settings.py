@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Final
 
+from revet.core.model.image_facts import Demand, RegistryAccess
+
 
 @dataclass(frozen=True, slots=True)
 class Settings:
@@ -16,6 +18,8 @@ class Settings:
         ports: port numbers that count besides those that always do.
         registries: where images may come from: prefixes that end in a slash; empty: anywhere.
         profile: the name of the policy's.
+        pins: whom to ask for the digests that tags stand for; None: nobody, tags stay.
+        demand: what is asked of the signatures of images; None: nothing.
 
     """
 
@@ -26,6 +30,8 @@ class Settings:
     ports: frozenset[int] = frozenset()
     registries: tuple[str, ...] = ()
     profile: str = "restricted"
+    pins: RegistryAccess | None = None
+    demand: Demand | None = None
 
 
 DEFAULT_SETTINGS: Final = Settings()

@@ -40,6 +40,8 @@ NOT_API_SERVER: Final = "request.userInfo.username != 'system:apiserver'"
 
 _PODS: Final = ("pods",)
 _POD_PARTS: Final = ("pods/ephemeralcontainers", "pods/resize")
+#: What may still be added to a pod that runs, and so be pinned.
+_DEBUGGED: Final = ("pods/ephemeralcontainers",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +108,10 @@ def _merge(policies: Iterable[CompiledPolicy]) -> list[Entry]:
         for _, entry in policy.entries:
             known = merged.get(entry.path, entry)
             merged[entry.path] = replace(
-                known, kinds=known.kinds | entry.kinds, patches=known.patches or entry.patches
+                known,
+                kinds=known.kinds | entry.kinds,
+                patches=known.patches or entry.patches,
+                pins=known.pins or entry.pins,
             )
     return [merged[path] for path in sorted(merged)]
 
@@ -177,6 +182,9 @@ def _call(
 
 
 def _mutating(entry: Entry, backend: Backend, system: frozenset[str]) -> Manifest:
+    rules = [_rule("", _PODS, "CREATE")]
+    if entry.pins:
+        rules.append(_rule("", _DEBUGGED, "UPDATE"))
     return {
         "name": f"patch-{entry.hash}.revet.dev",
         "admissionReviewVersions": ["v1"],
@@ -186,7 +194,7 @@ def _mutating(entry: Entry, backend: Backend, system: frozenset[str]) -> Manifes
         "namespaceSelector": _selector(entry, system),
         "objectSelector": {},
         "reinvocationPolicy": "IfNeeded",
-        "rules": [_rule("", _PODS, "CREATE")],
+        "rules": rules,
         "sideEffects": "NoneOnDryRun",
         "timeoutSeconds": FAIL_TIMEOUT_S,
     }

@@ -1,0 +1,1 @@
+"""Says what was signed about an image, by whom and when; what a registry says is never believed."""

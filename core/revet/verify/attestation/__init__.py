@@ -1,0 +1,1 @@
+"""What attestations must say: provenance, scans, bills of materials, and whatever else."""

@@ -1,0 +1,134 @@
+"""Verifies images: asks the registry, has proofs checked off the event loop, and judges."""
+
+import asyncio
+import re
+from collections.abc import Callable, Iterable
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from revet.adapters.registry.error import RegistryError
+from revet.core.image import canonical_name, is_digest, is_name, split_reference
+from revet.verify.candidate import Candidate, judge
+from revet.verify.discovery import Discovery, Source, list_platforms
+from revet.verify.error import SignatureError
+from revet.verify.evidence import Evidence, Flaw, Proof
+from revet.verify.rule import Rule
+from revet.verify.trust import Question, Trust
+from revet.verify.verdict import Findings, Outcome, Step, conclude, judge_rule
+
+_DIGEST: Final = re.compile(r"sha256:[0-9a-f]{64}")
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What one rule makes of an image, and what it is made of."""
+
+    rule: Rule
+    steps: tuple[Step, ...]
+    findings: Findings | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What has come out for an image; `digest` is the one that all of this is about."""
+
+    reference: str
+    digest: str
+    judged: tuple[Judged, ...]
+
+    @property
+    def outcome(self) -> Outcome:
+        """How it has come out in all."""
+        return conclude(step for each in self.judged for step in each.steps)
+
+
+class Verifier:
+    """Verifies images of one registry client."""
+
+    def __init__(
+        self, source: Source, clock: Callable[[], datetime], executor: Executor | None = None
+    ) -> None:
+        """Take the client, and a clock that tells the time of day in UTC.
+
+        `executor` checks proofs; asyncio's own if none is given.
+        """
+        self._source = source
+        self._clock = clock
+        self._executor = executor
+
+    async def verify(self, reference: str, rules: Iterable[Rule]) -> Verdict:
+        """Verify an image by each of the rules that are about it."""
+        asked = [rule for rule in rules if rule.is_about(reference)]
+        if not _is_reference(reference):
+            step = Step("digest", Outcome.REJECTED, f"{reference[:512]!r} is no image reference")
+            return Verdict(reference, "", tuple(Judged(rule, (step,)) for rule in asked))
+        try:
+            digest = await self._source.resolve(reference)
+        except RegistryError as error:
+            step = Step("digest", Outcome.UNKNOWN, str(error))
+            return Verdict(reference, "", tuple(Judged(rule, (step,)) for rule in asked))
+        if _DIGEST.fullmatch(digest) is None:
+            text = f"{digest} is no sha256, and nobody signs anything else"
+            step = Step("digest", Outcome.REJECTED, text)
+            return Verdict(reference, digest, tuple(Judged(rule, (step,)) for rule in asked))
+        repository = canonical_name(split_reference(reference).name)
+        judged = [await self._judge(rule, repository, digest) for rule in asked]
+        return Verdict(reference, digest, tuple(judged))
+
+    async def find_evidence(self, repository: str, digest: str, trust: Trust) -> Evidence:
+        """Find out all that holds about a digest, whatever is wanted of it."""
+        found = await Discovery(self._source, repository, digest).run()
+        question = Question(digest, trust, self._clock())
+        # Elliptic curves and X.509 take milliseconds each: not on the event loop.
+        loop = asyncio.get_running_loop()
+        answers = await loop.run_in_executor(self._executor, _judge_all, found.candidates, question)
+        return Evidence(
+            digest,
+            tuple(each for each in answers if isinstance(each, Proof)),
+            (*found.flaws, *(each for each in answers if isinstance(each, Flaw))),
+            tuple(found.unread),
+            sum(len(each.raw) for each in found.candidates),
+        )
+
+    async def _judge(self, rule: Rule, repository: str, digest: str) -> Judged:
+        try:
+            findings = await self.find(rule, repository, digest)
+        except SignatureError as error:
+            return Judged(rule, (Step("platforms", Outcome.REJECTED, str(error)),))
+        except RegistryError as error:
+            return Judged(rule, (Step("platforms", Outcome.UNKNOWN, str(error)),))
+        return Judged(rule, judge_rule(rule, findings, self._clock()), findings)
+
+    async def find(self, rule: Rule, repository: str, digest: str) -> Findings:
+        """Find out all that a rule needs to know of a digest.
+
+        Raises:
+            RegistryError: the platforms of an index can't be told.
+            SignatureError: they are too many, or nested too deeply.
+
+        """
+        image = await self.find_evidence(repository, digest, rule.trust)
+        if not (rule.is_every_platform and rule.wants):
+            return Findings(image)
+        named = await list_platforms(self._source, repository, digest)
+        platforms = [
+            (
+                name,
+                image if each == digest else await self.find_evidence(repository, each, rule.trust),
+            )
+            for name, each in named
+        ]
+        return Findings(image, tuple(platforms))
+
+
+def _is_reference(reference: str) -> bool:
+    """Return whether a runtime would take it: one that it refuses is of no image at all."""
+    parts = split_reference(reference)
+    has_digest = is_digest(parts.digest) if "@" in reference else True
+    return has_digest and is_name(canonical_name(reference))
+
+
+def _judge_all(candidates: Iterable[Candidate], question: Question) -> list[Proof | Flaw]:
+    return [judge(each, question) for each in candidates]

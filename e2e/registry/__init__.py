@@ -1,0 +1,1 @@
+"""A registry that cosign can push to: go-containerregistry's, over TLS."""

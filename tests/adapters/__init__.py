@@ -1,0 +1,1 @@
+"""Tests of revet.adapters: I/O against real servers on loopback."""

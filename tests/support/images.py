@@ -1,0 +1,19 @@
+"""`spec.images` of the policy that has everything supported, as it is read."""
+
+from revet.core.model.policy_images import Digest, Images, OnUnknown, RegistryHost
+from revet.core.model.policy_references import ConfigMapSource, KeyRef, ObjectRef
+
+IMAGES = Images(
+    registries=("registry.example.com/", "registry.example.com:5000/team/"),
+    hosts=(
+        RegistryHost(
+            host="registry.example.com:5000",
+            ca_ref=ConfigMapSource(config_map_ref=KeyRef(name="ca", key="ca.crt")),
+            mirrors=("mirror.example.com",),
+            pull_secret_ref=ObjectRef(name="registry"),
+        ),
+    ),
+    use_pod_pull_secrets=True,
+    digest=Digest.PIN,
+    on_unknown=OnUnknown.WARN,
+)

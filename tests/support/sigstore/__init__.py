@@ -1,0 +1,1 @@
+"""A Sigstore of the tests' own: authorities, logs and signers, whose products may be bent."""
