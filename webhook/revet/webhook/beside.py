@@ -3,12 +3,12 @@
 A policy decides what is needed: whoever has no control that asks for bindings need not watch them.
 """
 
-import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from revet.adapters.kube import Collection, Kube
-from revet.adapters.watcher import Freshness, Watcher
+from revet.adapters.watcher import Freshness
+from revet.adapters.watches import Opened, Watches
 from revet.core.errors import ManifestError
 from revet.core.item import Item
 from revet.core.neighbours import NEIGHBOURS, Neighbours, read_neighbour
@@ -73,23 +73,19 @@ class Beside:
         self._complain = complain
         self._clock = clock
         self._stale_after_s = stale_after_s
-        self._wanted: frozenset[str] = frozenset()
-        self._wishes = asyncio.Event()
+        self._watches = Watches(self._open, self.close, complain)
         self.freshness: dict[str, Freshness] = {}
         self.neighbours = Neighbours(self.is_seen)
 
     def want(self, kinds: Iterable[str]) -> None:
         """Say which kinds are needed from now on."""
-        wanted = frozenset(kinds)
-        if wanted != self._wanted:
-            self._wanted = wanted
-            self._wishes.set()
+        self._watches.want(kinds)
 
     def unlisted(self) -> list[str]:
         """Return the kinds that are needed, and were not yet listed."""
         return sorted(
             kind
-            for kind in self._wanted
+            for kind in self._watches.wanted
             if kind not in self.freshness or not self.freshness[kind].is_synced
         )
 
@@ -110,15 +106,7 @@ class Beside:
 
     async def run(self, kube: Kube) -> None:
         """Watch what is needed, until cancelled."""
-        running: dict[str, asyncio.Task[None]] = {}
-        async with asyncio.TaskGroup() as tasks:
-            while True:
-                self._wishes.clear()
-                for kind in running.keys() - self._wanted:
-                    running.pop(kind).cancel()
-                    self.close(kind)
-                for kind in sorted(self._wanted - running.keys()):
-                    collection = Collection(NEIGHBOURS[kind].path)
-                    watcher = Watcher(kube, collection, *self.open(kind), self._complain)
-                    running[kind] = tasks.create_task(watcher.run())
-                await self._wishes.wait()
+        await self._watches.run(kube)
+
+    def _open(self, kind: str) -> Opened:
+        return Opened(Collection(NEIGHBOURS[kind].path), *self.open(kind))

@@ -17,6 +17,8 @@ SOURCE_ANNOTATION: Final = "revet.dev/source"
 PAUSED_ANNOTATION: Final = "revet.dev/paused"
 #: On a namespace: the Pod Security labels that stood there before ours, as JSON.
 POD_SECURITY_ANNOTATION: Final = "revet.dev/pod-security-before"
+#: On a ServiceAccount: what its automountServiceAccountToken said before ours, where it said so.
+AUTOMOUNT_ANNOTATION: Final = "revet.dev/automount-before"
 
 BREAK_GLASS_LABEL: Final = "revet.dev/break-glass"
 QUARANTINE_LABEL: Final = "revet.dev/quarantine"
