@@ -67,13 +67,16 @@ class Neighbours(Surroundings):
             for body in namespace.values():
                 self._uncount(kind, body)
 
-    def put(self, item: Item[Any]) -> None:
-        """Take an object that is new or has changed."""
+    def put(self, item: Item[Any]) -> bool:
+        """Take an object that is new or has changed; tell whether what is read of it has."""
+        place, name = self._place(item), item.metadata.name or ""
+        before = place.get(name)
         self.drop(item)
         body = _identities(item) if item.kind in BINDINGS else item.body
         if item.kind in BINDINGS:
             self._bound.update(body)
-        self._place(item)[item.metadata.name or ""] = body
+        place[name] = body
+        return bool(before != body)
 
     def drop(self, item: Item[Any]) -> None:
         """Forget an object."""
@@ -97,6 +100,10 @@ class Neighbours(Surroundings):
     def network_policies(self, namespace: str) -> Seen[NetworkPolicy]:
         """Return the NetworkPolicies of a namespace."""
         return self._all("NetworkPolicy", namespace)
+
+    def network_policy(self, namespace: str, name: str) -> Seen[NetworkPolicy]:
+        """Return a NetworkPolicy."""
+        return self._one("NetworkPolicy", namespace, name)
 
     def limit_ranges(self, namespace: str) -> Seen[LimitRange]:
         """Return the LimitRanges of a namespace."""

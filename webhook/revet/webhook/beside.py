@@ -23,8 +23,13 @@ class NeighbourCopy:
         neighbours: Neighbours,
         changed: Callable[[], None],
         complain: Callable[[str], None],
+        note: Callable[[Item[Any]], None],
     ) -> None:
-        """Set up; `changed` is called after each change, `complain` told what can't be read."""
+        """Set up; `changed` is called after each change, `complain` told what can't be read.
+
+        `note` is told of what came, or changed in what is read of it, since it was listed.
+        """
+        self._note = note
         self._kind = kind
         self._neighbours = neighbours
         self._changed = changed
@@ -40,7 +45,8 @@ class NeighbourCopy:
         """Take an object that is new or has changed."""
         item = self._read(data)
         if item is not None:
-            self._neighbours.put(item)
+            if self._neighbours.put(item):
+                self._note(item)
             self._changed()
 
     def drop(self, data: bytes) -> None:
@@ -67,8 +73,10 @@ class Beside:
         complain: Callable[[str], None],
         clock: Callable[[], float],
         stale_after_s: float,
+        note: Callable[[Item[Any]], None] = lambda _: None,
     ) -> None:
         """Start without a watch; what was not heard of for `stale_after_s` is unknown again."""
+        self._note = note
         self._changed = changed
         self._complain = complain
         self._clock = clock
@@ -97,7 +105,8 @@ class Beside:
     def open(self, kind: str) -> tuple[NeighbourCopy, Freshness]:
         """Begin to keep a kind; return what its watch feeds."""
         freshness = self.freshness[kind] = Freshness(self._clock)
-        return NeighbourCopy(kind, self.neighbours, self._changed, self._complain), freshness
+        copy = NeighbourCopy(kind, self.neighbours, self._changed, self._complain, self._note)
+        return copy, freshness
 
     def close(self, kind: str) -> None:
         """Forget all of a kind: nobody tells of it any more."""

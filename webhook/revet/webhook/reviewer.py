@@ -20,7 +20,7 @@ from revet.core.model.mode import Mode
 from revet.core.model.policy import GROUP
 from revet.webhook.metrics import Metrics
 from revet.webhook.policies import Knowledge
-from revet.webhook.review import AdmissionRequest, Answer, Status, patched
+from revet.webhook.review import AdmissionRequest, Answer, Status, held, patched, warned
 
 _MOST_PATHS: Final = 50
 _CONTROLLERS: Final = ("system:serviceaccount:kube-system:", "system:kube-controller-manager")
@@ -86,7 +86,7 @@ class Reviewer:
     async def _answer(
         self, door: Door, key: str, request: AdmissionRequest, deadline: float
     ) -> tuple[Answer, str, Decision]:
-        path = door.path(key)
+        path, arrived = door.path(key), self._knowledge.births.time()
         if request.kind.group == GROUP:
             return self._probed(path, request), "allowed", Decision()
         applied = await self._knowledge.applied(path, request.home, deadline)
@@ -98,11 +98,20 @@ class Reviewer:
         if door is Door.MUTATE:
             return self._patch(request, parsed, applied)
         decision = await self._judge(door, parsed, applied, deadline)
-        if not decision.verdicts:
-            return Answer(request.uid, allowed=True), "allowed", decision
-        if not request.dry_run:
+        if decision.verdicts and not request.dry_run:
             self._count(path, parsed, decision)
-        return self._decided(door, request, parsed, decision)
+        lack = None
+        is_new = request.makes_a_pod and not parsed.is_mirror
+        if is_new and door is Door.VALIDATE and decision.allowed:
+            lack = await self._knowledge.lack(applied, request.namespace, arrived, deadline)
+        decided = self._decided(door, request, parsed, decision)
+        if lack is None:
+            return decided
+        if not request.dry_run:
+            self._metrics.waits.labels("held" if lack.holds else "admitted").inc()
+        text = plain(lack.describe(_title(request), request.namespace))
+        answer, verdict = held(decided[0], text) if lack.holds else warned(decided[0], text)
+        return answer, verdict, decision
 
     async def _judge(
         self, door: Door, parsed: Request, applied: tuple[Applied, ...], deadline: float
@@ -142,6 +151,8 @@ class Reviewer:
     def _decided(
         self, door: Door, request: AdmissionRequest, parsed: Request, decision: Decision
     ) -> tuple[Answer, str, Decision]:
+        if not decision.verdicts:
+            return Answer(request.uid, allowed=True), "allowed", decision
         subject = parsed.subject
         allowed = decision.allowed or not door.may_refuse
         warned = warnings(subject, decision)
@@ -196,7 +207,10 @@ class Reviewer:
             self._metrics.fail_closed.labels(reason).inc()
             return Answer(request.uid, allowed=False, status=Status(text))
         return Answer(
-            request.uid, allowed=True, warnings=[text[:256]], audit_annotations={"unjudged": text}
+            request.uid,
+            allowed=True,
+            warnings=[text[:256]],
+            audit_annotations={"unjudged": text},
         )
 
     def _count(self, path: str, parsed: Request, decision: Decision) -> None:

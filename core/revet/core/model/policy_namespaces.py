@@ -134,3 +134,9 @@ class Namespaces(Model):
     """What is written into the ServiceAccount `default`. Default: nothing."""
     drift: Drift = Drift.CORRECT
     """Correct (default): foreign edits are undone. Report: only told."""
+
+    @property
+    def asks_for_something(self) -> bool:
+        """Whether anything is to be written at all."""
+        parts = (self.pod_security, self.resource_quota, self.limit_range, self.service_accounts)
+        return any(part is not None for part in parts)
