@@ -19,7 +19,7 @@ from revet.core.model.policy_network import Network, Switch
 from revet.core.neighbours import Neighbours
 from revet.core.render.baseline import is_as_strict, pod_security
 from revet.core.render.bounds import bounds, quiets
-from revet.core.render.networkpolicy import isolation_name
+from revet.core.render.owned import name_of
 from revet.core.surroundings import Seen
 
 ACCOUNT: Final = "ServiceAccount"
@@ -55,7 +55,7 @@ class Expectation:
             pod_security([(policy, Mode.ENFORCE)], {}, {}).labels,
             {kind: manifest["spec"] for kind, manifest in bounds(policy, "").items()},
             quiets(policy),
-            isolation_name(policy.metadata.name) if network else "",
+            name_of(policy.metadata.name, "isolate") if network else "",
             frozenset(each.value for each in network.isolate) if network else frozenset(),
         )
         return made if made.labels or made.specs or made.quiet or made.isolation else None

@@ -52,11 +52,6 @@ def is_named_for(name: str, policy: str) -> bool:
     return found is not None and name.split("-")[1] == digest(policy)
 
 
-def isolation_name(policy: str) -> str:
-    """Return the name of a policy's default deny, which is written after all that it allows."""
-    return f"revet-{digest(policy)}-isolate"
-
-
 def _directions(network: Network) -> list[str]:
     return [each.value for each in Direction if each in network.isolate]
 

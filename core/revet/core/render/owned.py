@@ -24,6 +24,11 @@ def digest(name: str) -> str:
     return sha256(name.encode()).hexdigest()[:HASH_LENGTH]
 
 
+def name_of(policy: str, role: str) -> str:
+    """Return the name of an object of a policy's."""
+    return f"revet-{digest(policy)}-{role}"
+
+
 def policy_owner(policy: HardeningPolicy) -> Owner:
     """Return the policy as the owner of what is made for it."""
     return Owner(f"{GROUP}/{VERSION}", KIND, policy.metadata.name, policy.metadata.uid)
@@ -32,5 +37,5 @@ def policy_owner(policy: HardeningPolicy) -> Owner:
 def owned_metadata(policy: HardeningPolicy, namespace: str, role: str, source: str) -> Manifest:
     """Write the metadata of an object; `source` is the field of the policy that asked for it."""
     annotations = {POLICY_ANNOTATION: policy.metadata.name, SOURCE_ANNOTATION: source}
-    name = f"revet-{digest(policy.metadata.name)}-{role}"
+    name = name_of(policy.metadata.name, role)
     return render_metadata(name, policy_owner(policy), namespace, annotations)
