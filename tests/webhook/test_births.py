@@ -93,6 +93,20 @@ async def test_what_nobody_else_reads_counts_at_once(webhook: Harness) -> None:
     assert (await asked)["allowed"] is True
 
 
+@pytest.mark.parametrize("mode", ["Enforce", "Audit"])
+async def test_of_several_policies_limits_one_suffices(webhook: Harness, mode: str) -> None:
+    """As only those of the first by name are written."""
+    other = _policy(mode, limitRange={"limits": [{"type": "Pod", "max": {"cpu": 1}}]})
+    other["metadata"] = {"name": "first", "uid": "other"}
+    webhook.know(other)
+    assert not (await _ask(webhook))["allowed"]
+    _tell(webhook, "LimitRange", {"limits": [{"type": "Pod", "max": {"cpu": "1"}}]})
+    webhook.knowledge.births._changed_at.clear()
+    assert (await _ask(webhook))["allowed"]
+    webhook.knowledge.policies.drop(json.dumps(other).encode())
+    assert not (await _ask(webhook))["allowed"]
+
+
 async def test_how_much_of_a_quota_is_used_changes_nothing(webhook: Harness) -> None:
     webhook.know(_policy(resourceQuota=QUOTA))
     _tell(webhook, "ResourceQuota", QUOTA)
@@ -129,6 +143,30 @@ async def test_an_older_namespace_is_warned_of(webhook: Harness) -> None:
         "the namespace old lacks its LimitRange (policy strict): is Revet's operator running?"
     )
     assert webhook.count(METRIC, result="admitted") == 1
+    # Where what others take away stays away, that is no news.
+    webhook.know(_policy(limitRange=LIMITS, drift="Report"))
+    response = await webhook.ask(_path(webhook), good_pod(), namespace="old")
+    assert "warnings" not in response
+
+
+async def test_what_is_found_complete_is_looked_at_again_after_a_change(webhook: Harness) -> None:
+    births = webhook.knowledge.births
+    births._held_until.clear()
+    beside = webhook.knowledge.beside
+    copy, freshness = beside.open("LimitRange")
+    freshness.mark()
+    metadata = {"name": "any", "namespace": "new"}
+    limits = json.dumps({"kind": "LimitRange", "metadata": metadata, "spec": LIMITS}).encode()
+    copy.put(limits)
+    for _ in range(2):
+        assert "warnings" not in await _ask(webhook)
+        assert births._complete == {"new": {"strict"}}
+    copy.drop(limits)
+    assert (await _ask(webhook))["warnings"]
+    copy.replace([limits])
+    assert "warnings" not in await _ask(webhook)
+    webhook.know(_policy(limitRange=LIMITS, resourceQuota=QUOTA))
+    assert (await _ask(webhook))["warnings"]
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 By what stands, never by who says so: people's own objects count as they do to the operator.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final, Self
 
@@ -15,10 +15,11 @@ from revet.core.model.meta import PAUSED_ANNOTATION, Manifest
 from revet.core.model.mode import Mode
 from revet.core.model.namespace import LimitRange, ResourceQuota
 from revet.core.model.policy import HardeningPolicy
+from revet.core.model.policy_namespaces import Drift
 from revet.core.model.policy_network import Network, Switch
 from revet.core.neighbours import Neighbours
 from revet.core.render.baseline import is_as_strict, pod_security
-from revet.core.render.bounds import bounds, quiets
+from revet.core.render.bounds import asked_of, bounds, quiets
 from revet.core.render.owned import name_of
 from revet.core.surroundings import Seen
 
@@ -36,6 +37,7 @@ class Expectation:
         quiet: whether the ServiceAccount `default` is to have no token mounted.
         isolation: the name of the default deny, which comes after all that is allowed; or empty.
         directions: in which it denies.
+        is_kept: whether foreign edits are undone, so that what is missing later is worth a word.
 
     """
 
@@ -44,6 +46,7 @@ class Expectation:
     quiet: bool
     isolation: str
     directions: frozenset[str]
+    is_kept: bool = True
 
     @classmethod
     def of(cls, policy: HardeningPolicy) -> Self | None:
@@ -57,6 +60,7 @@ class Expectation:
             quiets(policy),
             name_of(policy.metadata.name, "isolate") if network else "",
             frozenset(each.value for each in network.isolate) if network else frozenset(),
+            _is_kept(policy),
         )
         return made if made.labels or made.specs or made.quiet or made.isolation else None
 
@@ -67,18 +71,32 @@ class Expectation:
         return frozenset({*self.specs, *quiet, *({ISOLATION} if self.isolation else ())})
 
     def list_missing(
-        self, namespace: str, labels: Mapping[str, str], around: Neighbours
+        self,
+        namespace: str,
+        labels: Mapping[str, str],
+        around: Neighbours,
+        limits: Iterable[Manifest] = (),
     ) -> list[str]:
-        """Say what of it is not in a namespace, as far as anybody sees."""
-        return [*self._list_missing(namespace, labels, around)]
+        """Say what of it is not in a namespace, as far as anybody sees.
+
+        `limits` are the specs of the LimitRanges that other policies ask for there: only one of all
+        is written.
+        """
+        return [*self._list_missing(namespace, labels, around, limits)]
 
     def _list_missing(
-        self, namespace: str, labels: Mapping[str, str], around: Neighbours
+        self,
+        namespace: str,
+        labels: Mapping[str, str],
+        around: Neighbours,
+        limits: Iterable[Manifest],
     ) -> Iterator[str]:
         if not is_as_strict(labels, self.labels):
             yield "its Pod Security labels"
         for kind, spec in self.specs.items():
-            if not covers(kind, _specs(kind, namespace, around), spec):
+            there = _specs(kind, namespace, around)
+            wanted = (spec, *limits) if kind == LIMITS else (spec,)
+            if not any(covers(kind, there, each) for each in wanted):
                 yield f"its {kind}"
         if self.quiet:
             accounts = around.service_account(namespace, account.NAME).items
@@ -93,6 +111,17 @@ class Expectation:
             self.directions <= frozenset(spec.directions) and not spec.ingress and not spec.egress
             for spec in specs
         )
+
+
+def limits_of(policy: HardeningPolicy) -> Manifest | None:
+    """Return the spec of the LimitRange that a policy asks for, also where it is paused."""
+    made = bounds(policy, "").get(LIMITS)
+    return made["spec"] if made else None
+
+
+def _is_kept(policy: HardeningPolicy) -> bool:
+    asked = asked_of(policy)
+    return asked is None or asked.drift is Drift.CORRECT
 
 
 def _isolating(policy: HardeningPolicy) -> Network | None:

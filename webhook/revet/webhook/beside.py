@@ -23,11 +23,11 @@ class NeighbourCopy:
         neighbours: Neighbours,
         changed: Callable[[], None],
         complain: Callable[[str], None],
-        note: Callable[[Item[Any]], None],
+        note: Callable[[Item[Any] | None], None],
     ) -> None:
         """Set up; `changed` is called after each change, `complain` told what can't be read.
 
-        `note` is told of what came, or changed in what is read of it, since it was listed.
+        `note` is told of what came, went, or changed in what is read of it; None: after a list.
         """
         self._note = note
         self._kind = kind
@@ -39,6 +39,7 @@ class NeighbourCopy:
         """Take these objects for all there are."""
         items = (self._read(data) for data in objects)
         self._neighbours.replace(self._kind, (item for item in items if item is not None))
+        self._note(None)
         self._changed()
 
     def put(self, data: bytes) -> None:
@@ -54,6 +55,7 @@ class NeighbourCopy:
         item = self._read(data)
         if item is not None:
             self._neighbours.drop(item)
+            self._note(item)
             self._changed()
 
     def _read(self, data: bytes) -> Item[Any] | None:
@@ -73,7 +75,7 @@ class Beside:
         complain: Callable[[str], None],
         clock: Callable[[], float],
         stale_after_s: float,
-        note: Callable[[Item[Any]], None] = lambda _: None,
+        note: Callable[[Item[Any] | None], None] = lambda _: None,
     ) -> None:
         """Start without a watch; what was not heard of for `stale_after_s` is unknown again."""
         self._note = note

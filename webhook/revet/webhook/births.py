@@ -14,6 +14,7 @@ from typing import Final
 
 from revet.core.compiled_policy import Applied
 from revet.core.expectation import Expectation
+from revet.core.model.meta import Manifest
 from revet.core.model.mode import Mode
 from revet.core.model.selector import Labels
 from revet.core.neighbours import Neighbours
@@ -72,8 +73,12 @@ class Births:
         self._held_until: dict[str, float] = {}
         #: When what the API server's plugins read came or changed last, where pods are held.
         self._changed_at: dict[str, float] = {}
+        #: Where nothing is missing, with the policies that this was found for; till a change.
+        self._complete: dict[str, frozenset[str]] = {}
         #: What is expected of namespaces, by the policy's name.
         self.expected: dict[str, Expectation] = {}
+        #: The LimitRanges that policies ask for, enforced or not, by the policy's name.
+        self.limits: dict[str, Manifest] = {}
 
     def see_listed(self, created: Mapping[str, str | None]) -> None:
         """Take in the namespaces of a list, with when they were created."""
@@ -95,22 +100,25 @@ class Births:
 
     def see_gone(self, name: str) -> None:
         """Forget a namespace: the next one of its name is new."""
-        self._held_until.pop(name, None)
-        self._changed_at.pop(name, None)
+        for book in (self._held_until, self._changed_at, self._complete):
+            book.pop(name, None)
 
-    def note_change(self, namespace: str) -> None:
-        """Note that something came or changed that the API server's plugins read."""
-        if namespace in self._held_until:
+    def note_change(self, namespace: str, *, settles: bool = True) -> None:
+        """Note that something there came, changed or went.
+
+        It `settles` where the API server's own plugins read it, too.
+        """
+        self._complete.pop(namespace, None)
+        if settles and namespace in self._held_until:
             self._changed_at[namespace] = self._clock()
+
+    def forget(self) -> None:
+        """Have everything looked at again: anything may have changed."""
+        self._complete.clear()
 
     def time(self) -> float:
         """Tell the time, for a call that arrives."""
         return self._clock()
-
-    @property
-    def needs(self) -> frozenset[str]:
-        """The kinds that have to be seen for all that is expected."""
-        return frozenset[str]().union(*(each.needs for each in self.expected.values()))
 
     async def wait(
         self,
@@ -127,36 +135,53 @@ class Births:
         plugins have completed this one without it.
         """
         expected = dict(self._expected_of(applied))
+        names = frozenset(expected)
+        if (
+            self._complete.get(namespace, frozenset()) == names
+            and namespace not in self._held_until
+        ):
+            return None
+        selecting = (each.policy.name for each in applied)
+        limits = [self.limits[name] for name in selecting if name in self.limits]
         while expected:
             event = news()
-            missing = self._list_missing(expected, namespace, labels())
+            missing = self._find_missing(expected, namespace, labels(), limits)
             until = self._held_until.get(namespace, 0.0)
             now = self._clock()
             if now >= until:
-                return _lack(missing, holds=False) if missing else None
+                self._held_until.pop(namespace, None)
+                lasting = {name: missing[name] for name in missing if expected[name].is_kept}
+                return _lack(lasting, holds=False) if lasting else None
             settled_at = self._changed_at.get(namespace, float("-inf")) + _SETTLE_S
             if not missing and settled_at <= arrived:
                 return None
             if now >= deadline or (not missing and settled_at <= now):
                 return _lack(missing or dict.fromkeys(expected, ()), holds=True)
-            wake = min(deadline, until, deadline if missing else settled_at)
-            await _wait_for(event, wake)
+            await _wait_for(event, min(deadline, until, deadline if missing else settled_at))
         return None
+
+    def _find_missing(
+        self,
+        expected: Mapping[str, Expectation],
+        namespace: str,
+        labels: Labels,
+        limits: Sequence[Manifest],
+    ) -> dict[str, Sequence[str]]:
+        """Return what is missing, by policy; where nothing is, that is kept till a change."""
+        missing: dict[str, Sequence[str]] = {
+            name: found
+            for name, each in expected.items()
+            if (found := each.list_missing(namespace, labels, self._neighbours, limits))
+        }
+        if not missing:
+            self._complete[namespace] = frozenset(expected)
+        return missing
 
     def _expected_of(self, applied: Iterable[Applied]) -> Iterable[tuple[str, Expectation]]:
         for each in applied:
             expectation = self.expected.get(each.policy.name)
             if expectation is not None and each.ceiling is Mode.ENFORCE:
                 yield each.policy.name, expectation
-
-    def _list_missing(
-        self, expected: Mapping[str, Expectation], namespace: str, labels: Labels
-    ) -> dict[str, Sequence[str]]:
-        found = {
-            name: each.list_missing(namespace, labels, self._neighbours)
-            for name, each in expected.items()
-        }
-        return {name: missing for name, missing in found.items() if missing}
 
 
 def _age_s(created: str | None, today: datetime) -> float:

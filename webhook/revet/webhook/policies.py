@@ -16,8 +16,9 @@ from revet.core.check import Check
 from revet.core.checks import ALL
 from revet.core.compiled_policy import Applied, CompiledPolicy, apply
 from revet.core.errors import PolicyError
-from revet.core.expectation import ACCOUNT, Expectation
+from revet.core.expectation import ACCOUNT, ISOLATION, Expectation, limits_of
 from revet.core.item import Item
+from revet.core.model.meta import Manifest
 from revet.core.model.pod import ObjectMeta
 from revet.core.model.policy import parse_policy
 from revet.core.model.selector import Labels
@@ -59,6 +60,8 @@ class PolicyCopy:
         self.compiled: dict[str, CompiledPolicy] = {}
         #: What those that enforce somewhere have written into namespaces.
         self.expected: dict[str, Expectation] = {}
+        #: The LimitRanges that they ask for, enforcing or not: of all only one is written.
+        self.limits: dict[str, Manifest] = {}
         #: The names of those whose newest version can't be read.
         self.refused: set[str] = set()
 
@@ -71,6 +74,7 @@ class PolicyCopy:
         names = {self._take(data) for data in objects}
         self.compiled = {name: each for name, each in self.compiled.items() if name in names}
         self.expected = {name: each for name, each in self.expected.items() if name in names}
+        self.limits = {name: each for name, each in self.limits.items() if name in names}
         self.refused &= names
         self._changed()
 
@@ -83,7 +87,7 @@ class PolicyCopy:
         """Forget a policy."""
         name = _metadata(data).name or ""
         self.compiled.pop(name, None)
-        self.expected.pop(name, None)
+        self._expect(name, None, None)
         self.refused.discard(name)
         self._changed()
 
@@ -93,15 +97,19 @@ class PolicyCopy:
             policy = parse_policy(data)
             self.compiled[name] = compiled = CompiledPolicy.of(policy, self._catalog)
             self.refused.discard(name)
-            expected = Expectation.of(policy)
-            if expected is not None and any(entry.fail for _, entry in compiled.entries):
-                self.expected[name] = expected
-            else:
-                self.expected.pop(name, None)
+            enforces = any(entry.fail for _, entry in compiled.entries)
+            self._expect(name, Expectation.of(policy) if enforces else None, limits_of(policy))
         except PolicyError as error:
             self.refused.add(name)
             self._complain(f"HardeningPolicy {name} is not valid, nothing changes: {error}")
         return name
+
+    def _expect(self, name: str, expected: Expectation | None, limits: Manifest | None) -> None:
+        """Keep what a policy has written into namespaces."""
+        self.expected.pop(name, None)
+        self.limits.pop(name, None)
+        self.expected |= {} if expected is None else {name: expected}
+        self.limits |= {} if limits is None else {name: limits}
 
 
 class NamespaceCopy:
@@ -234,10 +242,16 @@ class Knowledge:
         expected = self.policies.expected.get(policy)
         return expected.needs if expected else frozenset()
 
-    def _note(self, item: Item[Any]) -> None:
-        """Note what the API server's own plugins go by."""
+    def _note(self, item: Item[Any] | None) -> None:
+        """Note what may complete a namespace, or have it lack something."""
+        if item is None:
+            self.births.forget()
+            return
+        namespace = item.metadata.namespace or ""
         if item.kind in BOUNDS or (item.kind == ACCOUNT and item.metadata.name == account.NAME):
-            self.births.note_change(item.metadata.namespace or "")
+            self.births.note_change(namespace)
+        elif item.kind == ISOLATION:
+            self.births.note_change(namespace, settles=False)
 
     def _knows(self, path: str) -> bool:
         return path in self._paths or self._clock() < self._retired.get(path, 0.0)
@@ -255,7 +269,8 @@ class Knowledge:
             **dict.fromkeys(self._paths - paths, now + _RETIRED_S),
         }
         self._paths = paths
-        self.births.expected = self.policies.expected
+        self.births.expected, self.births.limits = self.policies.expected, self.policies.limits
+        self.births.forget()
         self.beside.want(
             kind
             for policy in self.policies.compiled.values()
