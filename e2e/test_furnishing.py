@@ -1,6 +1,9 @@
 """Quotas, limits and the token of the default account: written, kept, respected, and taken back."""
 
+import subprocess
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Final
 
 import pytest
@@ -186,6 +189,31 @@ def test_it_is_taken_back_by_whoever_leads_next(running: Release, api: Api, name
     wait_for(lambda: is_bare(api, namespace), "bare again", COLLECTED_S)
 
 
+def test_what_changed_while_nobody_led_is_undone(
+    running: Release, api: Api, namespace: str
+) -> None:
+    _furnish(running, api, namespace)
+    running.operator.kill()
+    assert api.patch(_own(api, namespace), namespace, {"spec": {"hard": {"pods": "9"}}}).is_success
+    assert api.patch(ACCOUNT, namespace, {FIELD: None}).is_success
+    [found] = api.items("LimitRange", namespace)
+    assert api.delete({**found, "kind": "LimitRange"}, namespace).is_success
+    running.start_operator()
+    wait_for(lambda: is_furnished(api, namespace), "furnished again")
+
+
+def test_what_is_only_told_is_left_by_whoever_leads_next(
+    running: Release, api: Api, namespace: str
+) -> None:
+    _furnish(running, api, namespace, drift="Report")
+    running.operator.kill()
+    assert api.patch(_own(api, namespace), namespace, {"spec": {"hard": {"pods": "9"}}}).is_success
+    running.start_operator()
+    _told(running, "Drifted", "ResourceQuota")
+    assert condition(running.plane, NAME, "Drifted")[1] == "Reported"
+    assert [*quotas(api, namespace).values()] == [STORED | {"pods": "9"}]
+
+
 def test_of_two_policies_the_stricter_holds(running: Release, api: Api, namespace: str) -> None:
     _furnish(running, api, namespace)
     stricter = {**LIMITS, "max": {"memory": "512Mi"}}
@@ -226,6 +254,29 @@ def test_system_namespaces_are_left_alone(running: Release, api: Api) -> None:
     assert is_bare(api, "kube-public")
     running.plane.kubectl("delete", "hardeningpolicy", NAME)
     wait_for(lambda: is_bare(api, "default"), "bare again", COLLECTED_S)
+
+
+def test_cleanup_takes_it_back_without_an_operator(
+    running: Release, api: Api, namespace: str
+) -> None:
+    assert api.patch(ACCOUNT, namespace, {FIELD: True}).is_success
+    theirs = _quota("tenant", {"services": "3"})
+    assert api.create(theirs, namespace).is_success
+    running.plane.apply(asking(NAME))
+    wait_for(lambda: len(quotas(api, namespace)) == 2, "both quotas")
+    wait_for(lambda: account(api, namespace)[FIELD] is False, "no token")
+    running.operator.kill()
+    try:
+        revet = str(Path(sys.executable).parent / "revet")
+        command = (revet, "cleanup", "--yes", f"--kubeconfig={running.plane.kubeconfig}")
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert (done.returncode, done.stderr) == (0, "")
+        assert f"put back {FIELD} of ServiceAccount {namespace}/default" in done.stdout
+        assert list(quotas(api, namespace)) == ["tenant"]
+        assert not limits(api, namespace)
+        assert account(api, namespace)[FIELD] is True
+    finally:
+        running.start_operator()
 
 
 def test_nothing_was_refused_to_the_operator(running: Release) -> None:

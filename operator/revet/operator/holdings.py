@@ -5,7 +5,7 @@ own: there are more of them than kopf should list at once, and most are none of 
 """
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -101,10 +101,17 @@ class Holdings:
 
     def _copy(self, kind: str) -> Copy:
         if kind == ACCOUNT:
-            self._accounts = _Accounts(self._context)
+            self._accounts = _Accounts(self._context, self._look_everywhere)
             return self._accounts
-        self._bounds[kind] = _Bounds(kind, self._context)
+        self._bounds[kind] = _Bounds(kind, self._context, self._look_everywhere)
         return self._bounds[kind]
+
+    def _look_everywhere(self, kind: str) -> None:
+        """Have all namespaces looked at, if anybody has waited for the list of a kind."""
+        self._context.queue.add(CLUSTER)
+        if self._is_asked_for(kind):
+            namespaces = self._context.picture.namespaces
+            self._context.queue.add_all(Key("namespace", name) for name in namespaces)
 
     def _close(self, kind: str) -> None:
         del self._fresh[kind]
@@ -117,9 +124,10 @@ class Holdings:
 class _Bounds:
     """The ResourceQuotas or the LimitRanges: ours go into the picture, of others' what they say."""
 
-    def __init__(self, kind: str, context: Context) -> None:
+    def __init__(self, kind: str, context: Context, listed: Callable[[str], None]) -> None:
         self._kind = kind
         self._context = context
+        self._listed = listed
         self.others: dict[str, dict[str, Manifest]] = {}
         self.own: dict[str, dict[str, Manifest]] = {}
 
@@ -135,8 +143,7 @@ class _Bounds:
                 del theirs[name]
         for manifest in listed:
             self._take(manifest)
-        # Whoever waited for this list looks again, and at rest there is nothing to do.
-        self._context.queue.add_all(_all_namespaces(self._context))
+        self._listed(self._kind)
 
     def put(self, data: bytes) -> None:
         """Take one that is new or has changed."""
@@ -187,8 +194,9 @@ class _Bounds:
 class _Accounts:
     """The ServiceAccounts `default`, by namespace."""
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: Context, listed: Callable[[str], None]) -> None:
         self._context = context
+        self._listed = listed
         self.all: dict[str, Account] = {}
 
     def replace(self, objects: Sequence[bytes]) -> None:
@@ -196,8 +204,10 @@ class _Accounts:
         listed = {each.namespace: each for each in map(_read_account, objects)}
         self.all = {name: each for name, each in self.all.items() if name in listed}
         for each in listed.values():
-            self.see(each)
-        self._context.queue.add_all(_all_namespaces(self._context))
+            self._take(each)
+            if each.has_traces:
+                self._context.queue.add(Key("namespace", each.namespace))
+        self._listed(ACCOUNT)
 
     def put(self, data: bytes) -> None:
         """Take one that is new or has changed."""
@@ -212,22 +222,22 @@ class _Accounts:
             self._context.queue.add(Key("namespace", gone.namespace))
 
     def see(self, seen: Account) -> None:
-        """Take in one, unless what is held is newer: answers to our writes come by another way."""
+        """Take in one that is new or has changed."""
+        if self._take(seen):
+            self._context.queue.add(Key("namespace", seen.namespace))
+
+    def _take(self, seen: Account) -> bool:
+        """Keep one, unless what is held is newer: answers to our writes come by another way."""
         held = self.all.get(seen.namespace)
         if held is not None and held.uid == seen.uid and int(seen.version) < int(held.version):
-            return
+            return False
         self.all[seen.namespace] = seen
-        if held != seen:
-            self._context.queue.add(Key("namespace", seen.namespace))
+        return held != seen
 
 
 def kinds_of(policy: HardeningPolicy) -> frozenset[str]:
     """Return the kinds of which a policy wants something written."""
     return frozenset(bounds(policy, "")) | ({ACCOUNT} if quiets(policy) else frozenset[str]())
-
-
-def _all_namespaces(context: Context) -> Iterable[Key]:
-    return [CLUSTER, *(Key("namespace", name) for name in context.picture.namespaces)]
 
 
 def _read_account(data: bytes) -> Account:
