@@ -58,8 +58,12 @@ def _create_namespace(api: Api) -> str:
 
 
 def _is_early(answer: Answer) -> bool:
-    """Tell whether Kubernetes itself refuses, for want of the ServiceAccount that it makes."""
-    return "serviceaccount" in answer.message and "not found" in answer.message
+    """Tell whether Kubernetes itself refuses: for want of the ServiceAccount that it makes.
+
+    Or in the moment in which the LimitRange comes: it bounds a pod then that got no default of it.
+    """
+    no_account = "serviceaccount" in answer.message and "not found" in answer.message
+    return no_account or "No limit is specified" in answer.message
 
 
 def _try(api: Api, namespace: str) -> Answer:
