@@ -67,10 +67,17 @@ NEEDED: Final = (
             for verb in ("list", "watch")
             if account == WEBHOOK or verb == "list"
         ),
+        *((OPERATOR, ("list", kind, _ALL), True) for kind in ("services", "ingresses")),
         *(
-            (OPERATOR, ("list", kind, _ALL), True)
-            for kind in ("services", "ingresses", "limitranges", "resourcequotas")
+            (OPERATOR, (verb, kind, _OTHER), True)
+            for kind in ("limitranges", "resourcequotas")
+            for verb in ("list", "watch", "create", "patch", "delete")
         ),
+        *((WEBHOOK, ("watch", kind, _ALL), True) for kind in ("limitranges", "resourcequotas")),
+        *((WEBHOOK, ("patch", kind, _OTHER), False) for kind in ("limitranges", "resourcequotas")),
+        (OPERATOR, ("patch", "serviceaccounts/default", _OTHER), True),
+        (OPERATOR, ("create", "serviceaccounts/default", _OTHER), False),
+        (OPERATOR, ("watch", "serviceaccounts", _ALL), False),
         (WEBHOOK, ("get", "serviceaccounts/default", _OTHER), False),
         (WEBHOOK, ("list", "services", _ALL), False),
         (WEBHOOK, ("list", "secrets", _ALL), False),

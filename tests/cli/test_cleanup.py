@@ -24,6 +24,7 @@ POLICY: Final = {"apiVersion": "revet.dev/v1", "kind": "HardeningPolicy", "name"
 ROLE: Final = {**POLICY, "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole"}
 FOREIGN: Final = {**POLICY, "apiVersion": "example.com/v1"}
 NAME: Final = f"revet-{'0a' * 10}-isolate"
+QUOTA_NAME: Final = f"revet-{'0a' * 10}-resource-quota"
 OURS: Final = [{"manager": "kubectl"}, {"manager": "revet", "operation": "Apply"}]
 THEIRS: Final = [{"manager": "kubectl-client-side-apply"}]
 
@@ -34,6 +35,10 @@ def _manifest(kind: str, name: str, **metadata: object) -> Manifest:
 
 def _isolation(name: str = NAME, **metadata: object) -> Manifest:
     return _manifest("NetworkPolicy", name, namespace="shop", **metadata)
+
+
+def _bound(name: str = QUOTA_NAME, **metadata: object) -> Manifest:
+    return _manifest("ResourceQuota", name, namespace="shop", **metadata)
 
 
 @pytest.mark.parametrize(
@@ -47,6 +52,10 @@ def _isolation(name: str = NAME, **metadata: object) -> Manifest:
         (_isolation(), False),
         (_isolation("revet-0a-isolate", managedFields=OURS), False),
         (_isolation(f"{NAME}-2", managedFields=OURS), False),
+        (_bound("any", ownerReferences=[POLICY]), True),
+        (_bound(managedFields=OURS), True),
+        (_bound(managedFields=THEIRS), False),
+        (_bound("tenant", managedFields=OURS), False),
         (_manifest("ValidatingWebhookConfiguration", "revet"), True),
         (_manifest("MutatingWebhookConfiguration", "revet"), True),
         (_manifest("MutatingWebhookConfiguration", "revet", labels={}), False),
@@ -81,14 +90,19 @@ def test_what_we_write_is_named_as_cleanup_knows() -> None:
 class Refusing(Objects):
     """Objects of which one of each sort can't be changed."""
 
-    async def list(self, kind: str, namespace: str = "", selector: str = "") -> list[Manifest]:
-        """Give a policy and two namespaces, or two of a kind."""
+    async def list(
+        self, kind: str, namespace: str = "", selector: str = "", fields: str = ""
+    ) -> list[Manifest]:
+        """Give a policy, two namespaces and their ServiceAccounts, or two of a kind."""
         assert namespace == ""
         match kind:
             case "Namespace":
                 return [_labelled("bad"), _labelled("good")]
             case "HardeningPolicy":
                 return [_manifest(kind, "bad")]
+            case "ServiceAccount":
+                assert fields == "metadata.name=default"
+                return [_quiet("bad"), _quiet("good"), _quiet("none", managedFields=[])]
             case "NetworkPolicy":
                 assert selector
                 owned = {"ownerReferences": [POLICY]}
@@ -97,9 +111,19 @@ class Refusing(Objects):
                 return []
 
     async def get(self, kind: str, name: str, namespace: str = "") -> Manifest | None:
-        """Give a namespace as it stands."""
+        """Give a namespace, or its ServiceAccount, as it stands."""
+        if kind == "ServiceAccount":
+            return _quiet(namespace)
         assert (kind, namespace) == ("Namespace", "")
         return _labelled(name)
+
+    async def apply(self, manifest: Manifest, subresource: str = "") -> Manifest:
+        """Refuse what is in the namespace that is called bad."""
+        assert not subresource
+        assert "automountServiceAccountToken" not in manifest
+        if manifest["metadata"]["namespace"] == "bad":
+            raise KubeError("no right to", 403)
+        return manifest
 
     async def patch(
         self, manifest: Manifest, operations: Sequence[Mapping[str, Any]], subresource: str = ""
@@ -123,6 +147,14 @@ def _labelled(name: str) -> Manifest:
     return made
 
 
+def _quiet(place: str, **metadata: object) -> Manifest:
+    fields: Manifest = {"f:automountServiceAccountToken": {}}
+    ours = {"manager": "revet", "operation": "Apply", "fieldsV1": fields}
+    made = _manifest("ServiceAccount", "default", namespace=place, managedFields=[ours])
+    made["metadata"] |= metadata
+    return {**made, "automountServiceAccountToken": False}
+
+
 def test_what_cannot_be_taken_back_keeps_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
     @asynccontextmanager
     async def connect(kubeconfig: str) -> AsyncIterator[Kube]:
@@ -135,12 +167,15 @@ def test_what_cannot_be_taken_back_keeps_nothing_else(monkeypatch: pytest.Monkey
     monkeypatch.setattr("revet.adapters.objects.Objects", Refusing)
     answer = CliRunner().invoke(app, ["cleanup", "--yes", "--kubeconfig=none"])
     assert answer.exit_code == INCOMPLETE
-    assert answer.stdout.splitlines()[-2:] == [
+    assert "ServiceAccount default: 2, automountServiceAccountToken put back" in answer.stdout
+    assert answer.stdout.splitlines()[-3:] == [
         "deleted NetworkPolicy shop/good",
         "put back the Pod Security labels of Namespace good",
+        "put back automountServiceAccountToken of ServiceAccount good/default",
     ]
     assert answer.stderr.splitlines() == [
         "revet cleanup: HardeningPolicy bad is not deleted: no right to",
         "revet cleanup: NetworkPolicy shop/bad is not deleted: no right to",
         "revet cleanup: Namespace bad has not got its labels back: no right to",
+        "revet cleanup: ServiceAccount bad/default is not as it was: no right to",
     ]

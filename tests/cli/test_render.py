@@ -25,6 +25,7 @@ spec:
   network: {mode: Enforce, isolate: [Ingress, Egress], allow: {dns: true}}
   namespaces: {mode: Enforce, podSecurity: {enforce: baseline, warn: restricted}}
 """
+BOUNDS: Final = ("ResourceQuota", "LimitRange", "ServiceAccount")
 NAMESPACES: Final = """\
 apiVersion: v1
 kind: Namespace
@@ -93,6 +94,30 @@ def test_a_selected_namespace_gets_its_isolation_and_its_labels() -> None:
     assert labels["pod-security.kubernetes.io/warn"] == "restricted"
     assert "baseline" in str(found["Namespace", "shop"]["metadata"]["annotations"])
     assert {name for kind, name in found if kind == "Namespace"} == {"shop"}
+
+
+def test_a_selected_namespace_gets_its_bounds() -> None:
+    asked = (
+        "warn: restricted}, resourceQuota: {hard: {pods: 5}}, limitRange: {limits: [{type: Pod,"
+        " max: {cpu: 2}}]}, serviceAccounts: {automountToken: false}}"
+    )
+    text = POLICY.replace("warn: restricted}}", asked)
+    Path("policy.yaml").write_text(text, encoding="utf-8")
+    Path("later.yaml").write_text(text.replace("production", "staging"), encoding="utf-8")
+    given = ("-p", "policy.yaml", "-p", "later.yaml", "--namespace-file", "namespaces.yaml")
+    code, output, errors = _run(*given)
+    made = [each for each in yaml.safe_load_all(output) if each["kind"] in BOUNDS]
+    assert code == 0
+    assert [(each["kind"], each["metadata"]["namespace"]) for each in made] == [
+        ("ResourceQuota", "shop"),
+        ("LimitRange", "shop"),
+        ("ResourceQuota", "shop"),
+        ("ServiceAccount", "shop"),
+    ]
+    assert made[0]["spec"] == {"hard": {"pods": "5"}}
+    assert made[1]["spec"] == {"limits": [{"type": "Pod", "max": {"cpu": "2"}}]}
+    assert made[3]["automountServiceAccountToken"] is False
+    assert "Namespace shop: policy staging: the LimitRange of production holds" in errors
 
 
 def test_nothing_stands_there_that_only_a_cluster_knows() -> None:

@@ -1,181 +1,131 @@
-"""A megabyte of anything is judged fast or refused by name: one request must not stall the rest."""
+"""ResourceQuotas and LimitRanges: how they are written, and when two of them say the same."""
 
-import json
-import sys
-from collections.abc import Callable
-from types import FrameType
-from typing import Any
+from typing import Any, Final
 
 import pytest
 
-from revet.core.admission import Request, judge, read_object
-from revet.core.bounds import refuse_absurd
-from revet.core.checks import ALL
-from revet.core.compiled_policy import apply
-from revet.core.errors import ManifestError
-from revet.core.item import read_item
-from revet.core.kinds import BY_NAME
-from revet.core.neighbours import Neighbours, read_neighbour
-from revet.core.permissions import ROLES
-from revet.core.workload import Subject
-from tests.support.policy_builder import compile_policy
+from revet.core.bounds import LIMITS, QUOTA, comparable, covers
+from revet.core.plan import differs, find_extras
+from revet.core.render.bounds import NAMES, bounds, quiets
+from revet.core.widening import widens
+from tests.support.manifests import Manifest
+from tests.support.policy_builder import build_policy
 
-Manifest = dict[str, Any]
-MEBIBYTE = 2**20
-#: Of Python's functions and C's: about half a second on a slow core, and the same on any machine.
-MOST_CALLS = 2_000_000
-APPLIED = apply(
-    [
-        compile_policy(name=name, selector={}, catalog=ALL, enforcement="Enforce")
-        for name in ("one", "two")
-    ],
-    "shop",
-    {},
-    frozenset(),
-)
-ALL_RIGHTS: Manifest = {"verbs": ["*"], "apiGroups": ["*"], "resources": ["*"]}
-A_RIGHT: Manifest = {"verbs": ["get"], "apiGroups": [""], "resources": ["a"]}
-MASTERS: Manifest = {"kind": "Group", "name": "system:masters"}
-SELECTOR: Manifest = {"namespaceSelector": {}}
-TOKEN: Manifest = {"serviceAccountToken": {"expirationSeconds": 99999}}
-ADMIN: Manifest = {"roleRef": {"kind": "ClusterRole", "name": "cluster-admin"}}
-EMPTY: Manifest = {}
+HARD: Final = {"pods": 20, "requests.cpu": "0.5", "limits.memory": "2048Mi"}
+ITEM: Final[Manifest] = {"type": "Container", "max": {"memory": "1Gi"}, "default": {"cpu": 1}}
 
 
-def _count_calls(work: Callable[[], object]) -> int:
-    calls = 0
-
-    def note(_: FrameType, event: str, __: object) -> None:
-        nonlocal calls
-        calls += event in {"call", "c_call"}
-
-    sys.setprofile(note)
-    try:
-        work()
-    finally:
-        sys.setprofile(None)
-    return calls
-
-
-def _fill(item: object) -> list[object]:
-    return [item] * (MEBIBYTE // (len(json.dumps(item)) + 2))
-
-
-def _blocks() -> list[Manifest]:
-    return [{"ipBlock": {"cidr": f"{at % 256}.{at // 256 % 256}.0.0/1"}} for at in range(30_000)]
-
-
-#: Kind, name, what it says, and the list that has too many; none where all of it is judged.
-LARGE: list[tuple[str, str, Manifest, str]] = [
-    ("Role", "a", {"rules": _fill(A_RIGHT)}, "rules"),
-    ("Role", "a", {"rules": _fill(EMPTY)}, "rules"),
-    ("ClusterRole", "a", {"rules": _fill(ALL_RIGHTS)}, "rules"),
-    ("ClusterRole", "admin", {"rules": _fill(ALL_RIGHTS)}, "rules"),
-    ("ClusterRole", "a", {"rules": [{**A_RIGHT, "resources": _fill("a/b")}]}, "resources"),
-    ("RoleBinding", "a", {**ADMIN, "subjects": _fill(MASTERS)}, "subjects"),
-    ("ClusterRoleBinding", "cluster-admin", {**ADMIN, "subjects": _fill(MASTERS)}, "subjects"),
-    ("NetworkPolicy", "a", {"spec": {"ingress": _fill(EMPTY)}}, "ingress"),
-    ("NetworkPolicy", "a", {"spec": {"ingress": [{"from": _fill(SELECTOR)}]}}, "from"),
-    ("NetworkPolicy", "a", {"spec": {"egress": [{"to": _blocks()}]}}, "to"),
-    (
-        "NetworkPolicy",
-        "a",
-        {"spec": {"egress": [{"to": [{"ipBlock": {"except": _fill("10.0.0.0/8")}}]}]}},
-        "except",
-    ),
-    ("NetworkPolicy", "a", {"spec": {"egress": [{"ports": _fill({"port": 80})}]}}, "ports"),
-    ("Ingress", "a", {"spec": {"rules": _fill(EMPTY)}}, "rules"),
-    ("Ingress", "a", {"spec": {"tls": _fill({"hosts": ["a"]})}}, "tls"),
-    ("Ingress", "a", {"spec": {"rules": [{"http": {"paths": _fill(EMPTY)}}]}}, "paths"),
-    ("Gateway", "a", {"spec": {"listeners": _fill(EMPTY)}}, "listeners"),
-    ("Service", "a", {"spec": {"type": "LoadBalancer", "ports": _fill(EMPTY)}}, "ports"),
-    (
-        "Service",
-        "a",
-        {"spec": {"type": "LoadBalancer", "loadBalancerSourceRanges": _fill("0.0.0.0/1")}},
-        "loadBalancerSourceRanges",
-    ),
-    ("Service", "a", {"spec": {"externalIPs": _fill("10.0.0.1")}}, "externalIPs"),
-    ("Pod", "a", {"spec": {"tolerations": _fill(EMPTY)}}, "tolerations"),
-    ("Pod", "a", {"spec": {"containers": [{"env": _fill({"name": "A_KEY"})}]}}, "env"),
-    ("Pod", "a", {"spec": {"containers": [{"ports": _fill({"hostPort": 1})}]}}, "ports"),
-    ("Pod", "a", {"spec": {"securityContext": {"sysctls": _fill({"name": "a"})}}}, "sysctls"),
-    ("Pod", "a", {"spec": {"volumes": [{"projected": {"sources": _fill(TOKEN)}}]}}, "sources"),
-    (
-        "Pod",
-        "a",
-        {"spec": {"volumes": [{"hostPath": {"path": "/proc/1/root" * (MEBIBYTE // 12)}}]}},
-        "",
-    ),
-    ("Pod", "a", {"spec": {"nodeSelector": {f"label-{at}": "" for at in range(50_000)}}}, ""),
-]
-
-
-def _read(kind: str, name: str, fields: Manifest) -> Request:
-    metadata = {"name": name} | ({"namespace": "shop"} if BY_NAME[kind].is_namespaced else {})
-    data = json.dumps({"metadata": metadata, **fields}).encode()
-    return Request(read_object(BY_NAME[kind].group, kind, data), None, data)
-
-
-@pytest.mark.parametrize(("kind", "name", "fields", "crowded"), LARGE)
-def test_a_megabyte_is_refused_by_its_list_or_judged_fast(
-    kind: str, name: str, fields: Manifest, crowded: str
-) -> None:
-    def work() -> None:
-        if not crowded:
-            judge(_read(kind, name, fields), APPLIED)
-            return
-        with pytest.raises(ManifestError, match=rf"{kind}: \d+ {crowded}, must be \d+ at most"):
-            _read(kind, name, fields)
-
-    assert _count_calls(work) < MOST_CALLS
+def _made(**asked: object) -> dict[str, Manifest]:
+    return bounds(build_policy(namespaces={"mode": "Enforce", **asked}), "shop")
 
 
 @pytest.mark.parametrize(
-    ("kind", "name", "fields"),
+    "asked",
     [
-        ("ClusterRole", "a", {"rules": [ALL_RIGHTS] * 1_000}),
-        ("ClusterRole", "admin", {"rules": [ALL_RIGHTS] * 1_000}),
-        ("ClusterRole", "a", {"rules": [{**A_RIGHT, "resources": ["a/*"] * 20}] * 1_000}),
-        ("RoleBinding", "a", {**ADMIN, "subjects": [MASTERS] * 2_000}),
-        ("NetworkPolicy", "a", {"spec": {"egress": [{"to": _blocks()[:10_000]}]}}),
-        ("Ingress", "a", {"spec": {"rules": [EMPTY] * 1_000}}),
-        ("Pod", "a", {"spec": {"tolerations": [EMPTY] * 2_000}}),
+        None,
+        {"resourceQuota": {"hard": {"pods": 1}}, "serviceAccounts": {"automountToken": False}},
+        {"mode": "Enforce"},
+        {"mode": "Enforce", "serviceAccounts": {}},
     ],
 )
-def test_the_most_that_is_taken_is_judged_fast(kind: str, name: str, fields: Manifest) -> None:
-    request = _read(kind, name, fields)
-    assert judge(request, APPLIED).verdicts
-    assert _count_calls(lambda: judge(request, APPLIED)) < MOST_CALLS
+def test_what_is_not_asked_for_is_not_written(asked: dict[str, Any] | None) -> None:
+    policy = build_policy() if asked is None else build_policy(namespaces=asked)
+    assert bounds(policy, "shop") == {}
+    assert not quiets(policy)
 
 
-def test_the_bound_is_on_all_lists_of_a_name_together() -> None:
-    rule = {"from": [SELECTOR] * 500}
-    item = read_item("networking.k8s.io", "NetworkPolicy", json.dumps({}).encode())
-    large = json.dumps({"spec": {"ingress": [rule] * 21}}).encode()
-    with pytest.raises(ManifestError, match="10500 from, must be 10000 at most"):
-        read_item("networking.k8s.io", "NetworkPolicy", large)
-    refuse_absurd("NetworkPolicy", b"{}", item.body)
+def test_they_say_what_the_policy_says_in_texts() -> None:
+    hard = {"pods": 20, "limits.memory": "2048Mi"}
+    made = _made(resourceQuota={"hard": hard}, limitRange={"limits": [ITEM]})
+    assert list(made) == [QUOTA, LIMITS]
+    assert made[QUOTA]["spec"] == {"hard": {"pods": "20", "limits.memory": "2048Mi"}}
+    assert made[LIMITS]["spec"] == {"limits": [{**ITEM, "default": {"cpu": "1"}}]}
+    for each, source in zip(made.values(), ("resourceQuota", "limitRange"), strict=True):
+        metadata = each["metadata"]
+        assert metadata["namespace"] == "shop"
+        assert metadata["annotations"]["revet.dev/policy"] == "production"
+        assert metadata["annotations"]["revet.dev/source"] == f"spec.namespaces.{source}"
+        assert metadata["ownerReferences"][0]["uid"] == "uid-of-production"
+        assert NAMES.fullmatch(metadata["name"])
 
 
-@pytest.mark.parametrize("kind", ROLES)
-def test_a_neighbour_is_there_however_large(kind: str) -> None:
-    metadata = {"name": "a", "namespace": "shop"}
-    data = json.dumps({"metadata": metadata, "rules": _fill(ALL_RIGHTS)}).encode()
-    neighbours = Neighbours(lambda _: True)
-    neighbours.put(read_neighbour(kind, data))
-    assert neighbours.role(kind, "shop", "a").items
+def test_a_quota_with_other_scopes_is_another_one() -> None:
+    selector = {"matchExpressions": [{"scopeName": "PriorityClass", "operator": "Exists"}]}
+    specs: list[Manifest] = [{}, {"scopes": ["BestEffort"]}, {"scopeSelector": selector}]
+    names = [_made(resourceQuota=each)[QUOTA]["metadata"]["name"] for each in specs]
+    assert len(set(names)) == 3
+    assert all(map(NAMES.fullmatch, names))
+    assert (
+        _made(resourceQuota={"hard": HARD | {"pods": 1}} | specs[1])[QUOTA]["metadata"]["name"]
+        == (names[1])
+    )
 
 
-def test_many_containers_paths_and_volumes_are_mended_fast() -> None:
-    paths = [f"/path-{number}" for number in range(32)]
-    control = {"id": "read-only-rootfs", "patch": True, "writablePaths": paths}
-    policy = compile_policy(selector={}, catalog=ALL, controls=[control], enforcement="Enforce")
-    volumes = [{"name": f"volume-{number}", "emptyDir": {}} for number in range(1_900)]
-    request = _read("Pod", "a", {"spec": {"containers": [EMPTY] * 100, "volumes": volumes}})
-    (check,) = (each for each in policy.checks if each.id == "read-only-rootfs")
-    assert check.run is not None
-    assert isinstance(request.subject, Subject)
-    run, found_in = check.run, request.subject.pod()
-    assert len(list(run(found_in))) == 100
-    assert _count_calls(lambda: list(run(found_in))) < MOST_CALLS
+def _stored() -> Manifest:
+    """Write a LimitRange as the API server stores ITEM."""
+    item = {
+        "type": "Container",
+        "max": {"memory": "1Gi"},
+        "default": {"cpu": "1", "memory": "1Gi"},
+        "defaultRequest": {"cpu": "1", "memory": "1Gi"},
+    }
+    made = _made(limitRange={"limits": [ITEM]})[LIMITS]
+    return {**made, "spec": {"limits": [item]}}
+
+
+def test_what_is_stored_is_what_was_written() -> None:
+    made = _made(resourceQuota={"hard": HARD}, limitRange={"limits": [ITEM]})
+    hard = {"pods": "20", "requests.cpu": "500m", "limits.memory": "2Gi"}
+    assert differs(made[QUOTA], {**made[QUOTA], "spec": {"hard": hard}}) is None
+    assert differs(made[LIMITS], _stored()) is None
+    edited = _stored()
+    edited["spec"]["limits"][0]["defaultRequest"]["cpu"] = "2"
+    assert differs(made[LIMITS], edited) == "spec.limits[0].defaultRequest.cpu"
+    assert widens(made[LIMITS], edited)
+
+
+def test_what_others_add_is_found() -> None:
+    made = _made(resourceQuota={"hard": HARD})[QUOTA]
+    live = {**made, "metadata": {"resourceVersion": "7"}, "spec": {"hard": HARD | {"a": "1"}}}
+    test, removal = find_extras(made, live)
+    assert test["value"] == "7"
+    assert removal == {"op": "remove", "path": "/spec/hard/a"}
+
+
+@pytest.mark.parametrize(
+    ("theirs", "covered"),
+    [
+        ([{"hard": {"pods": "500", "limits.memory": "9Gi", "requests.cpu": "1"}}], True),
+        ([{"hard": {"pods": "1"}}, {"hard": {"limits.memory": "1", "requests.cpu": "1"}}], True),
+        ([{"hard": {"pods": "500"}}], False),
+        ([{"hard": HARD, "scopes": ["BestEffort"]}], False),
+        ([{}], False),
+        ([], False),
+    ],
+)
+def test_a_quota_that_bounds_as_much_counts(theirs: list[Manifest], *, covered: bool) -> None:
+    assert covers(QUOTA, theirs, {"hard": HARD}) is covered
+
+
+@pytest.mark.parametrize(
+    ("theirs", "covered"),
+    [
+        (_stored()["spec"]["limits"], True),
+        ([{**ITEM, "min": {"cpu": "1m"}}], True),
+        ([{"type": "Container", "max": {"memory": "9Gi"}}], False),
+        ([{**ITEM, "type": "Pod"}], False),
+        ([{"type": "Container"}], False),
+    ],
+)
+def test_limits_that_bound_as_much_count(theirs: list[Manifest], *, covered: bool) -> None:
+    assert covers(LIMITS, [{"limits": theirs}], {"limits": [ITEM]}) is covered
+
+
+def test_scopes_say_the_same_in_any_order() -> None:
+    term = {"scopeName": "PriorityClass", "operator": "In"}
+    one = {"scopes": ["A", "B"], "scopeSelector": {"matchExpressions": [term]}}
+    other: Manifest = {
+        "scopes": ["B", "A"],
+        "scopeSelector": {"matchExpressions": [{**term, "values": []}]},
+    }
+    assert comparable(QUOTA, one) == comparable(QUOTA, other)

@@ -150,9 +150,11 @@ def test_one_odd_object_hides_no_other() -> None:
 class Listed(Written):
     """Objects of which many namespaces are there, and one that nobody can read."""
 
-    async def list(self, kind: str, namespace: str = "", selector: str = "") -> list[Manifest]:
+    async def list(
+        self, kind: str, namespace: str = "", selector: str = "", fields: str = ""
+    ) -> list[Manifest]:
         """List them."""
-        assert (namespace, bool(selector)) == ("", kind in OWN_KINDS)
+        assert (namespace, bool(selector), fields) == ("", kind in OWN_KINDS, "")
         if kind != "Namespace":
             return []
         odd: Manifest = {"metadata": {"name": "odd"}}

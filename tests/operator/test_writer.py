@@ -197,3 +197,34 @@ async def test_what_is_pruned_is_not_missed(desk: Desk) -> None:
     assert desk.picture.objects == {}
     await desk.writer.keep(WANTED, KEY)
     assert desk.texts() == []
+
+
+async def test_without_correction_an_edit_is_told_and_stays(desk: Desk) -> None:
+    assert await desk.writer.keep(WANTED, KEY, corrects=False)
+    desk.picture.objects.clear()
+    for _ in range(2):
+        assert not await desk.writer.keep(WANTED, KEY, corrects=False)
+    assert desk.objects.done == ["apply"]
+    [drift] = desk.writer.drifts(KEY)
+    assert (drift.text, drift.left) == (f"NetworkPolicy shop/{NAME} was deleted", True)
+    # What is asked for anew is no edit, and who corrects finds what was left.
+    anew = {**WANTED, "spec": {**WANTED["spec"], "policyTypes": ["Egress"]}}
+    assert await desk.writer.keep(anew, KEY, corrects=False)
+    desk.picture.objects.clear()
+    assert await desk.writer.keep(anew, KEY)
+    assert desk.objects.done == ["apply"] * 3
+
+
+@pytest.mark.parametrize(("manager", "writes"), [("revet", True), ("kubectl", False)])
+async def test_after_a_start_an_edit_is_known_by_who_wrote_last(
+    desk: Desk, manager: str, *, writes: bool
+) -> None:
+    entries = [
+        {"manager": "revet", "time": "2026-01-01T00:00:00Z"},
+        {"manager": manager, "time": "2026-01-01T00:00:01Z"},
+        {"manager": "controller", "subresource": "status", "time": "2026-01-01T00:00:02Z"},
+    ]
+    live = _live({**WANTED, "spec": {"podSelector": {}}}, 1, managedFields=entries)
+    desk.picture.see_object(live, gone=False)
+    assert await desk.writer.keep(WANTED, KEY, corrects=False) is writes
+    assert len(desk.texts()) == (0 if writes else 1)

@@ -28,6 +28,9 @@ RESOURCES: Final[dict[str, Resource]] = {
     "HardeningPolicy": Resource("revet.dev/v1alpha1", "hardeningpolicies"),
     "Namespace": Resource("v1", "namespaces"),
     "Secret": Resource("v1", "secrets", namespaced=True),
+    "ResourceQuota": Resource("v1", "resourcequotas", namespaced=True),
+    "LimitRange": Resource("v1", "limitranges", namespaced=True),
+    "ServiceAccount": Resource("v1", "serviceaccounts", namespaced=True),
     "NetworkPolicy": Resource("networking.k8s.io/v1", "networkpolicies", namespaced=True),
     "ClusterRole": Resource("rbac.authorization.k8s.io/v1", "clusterroles"),
     "EndpointSlice": Resource("discovery.k8s.io/v1", "endpointslices", namespaced=True),
@@ -123,14 +126,16 @@ class Objects:
                 return None
             raise
 
-    async def list(self, kind: str, namespace: str = "", selector: str = "") -> list[Manifest]:
-        """Return all objects of a kind, of one namespace if named, with these labels.
+    async def list(
+        self, kind: str, namespace: str = "", selector: str = "", fields: str = ""
+    ) -> list[Manifest]:
+        """Return all objects of a kind, of one namespace if named, with these labels and fields.
 
         Raises:
             KubeError: refused, or no answer.
 
         """
-        collection = Collection(path_of(kind, namespace), selector=selector)
+        collection = Collection(path_of(kind, namespace), selector=selector, fields=fields)
         objects, _ = await self._kube.list(collection)
         # Items of a list of built-in kinds do not say what they are.
         said = {"apiVersion": RESOURCES[kind].api_version, "kind": kind}

@@ -1,7 +1,8 @@
 """`revet cleanup`: takes back what Revet wrote, also with all of its pods dead.
 
 Run before `helm uninstall`. Whatever has an owner goes with it by the garbage collector; the Pod
-Security labels on people's namespaces have none, so somebody must put back what stood there.
+Security labels on people's namespaces have none, nor has the field of their ServiceAccounts, so
+somebody must put back what stood there.
 """
 
 from collections.abc import Callable
@@ -11,6 +12,9 @@ from typing import Final
 
 from revet.adapters.kube import Kube, KubeError
 from revet.adapters.objects import Objects
+from revet.core import account
+from revet.core.account import Account
+from revet.core.bounds import KINDS as BOUNDS
 from revet.core.model.meta import (
     FIELD_MANAGER,
     MANAGED_SELECTOR,
@@ -18,6 +22,7 @@ from revet.core.model.meta import (
     Manifest,
     is_labelled,
 )
+from revet.core.render.bounds import NAMES as BOUNDS_NAMES
 from revet.core.render.guard import NAME as GUARD
 from revet.core.render.networkpolicy import NAMES, is_policys
 from revet.core.render.webhook import NAME as ENTRIES
@@ -30,8 +35,9 @@ _NAMES: Final = {
     "ValidatingAdmissionPolicyBinding": GUARD,
     "ValidatingAdmissionPolicy": GUARD,
 }
-_ISOLATION: Final = "NetworkPolicy"
-_OWN_KINDS: Final = (*_NAMES, _ISOLATION)
+#: What is in namespaces, and how it is named.
+_NAMESPACED: Final = {"NetworkPolicy": NAMES, **dict.fromkeys(BOUNDS, BOUNDS_NAMES)}
+_OWN_KINDS: Final = (*_NAMES, *_NAMESPACED)
 #: What the API server says where an object has changed since it was read.
 _CHANGED: Final = (HTTPStatus.CONFLICT, HTTPStatus.UNPROCESSABLE_ENTITY)
 _MOST_ATTEMPTS: Final = 5
@@ -46,6 +52,7 @@ class Leftovers:
     #: They carry our label, and we did not write them: copies of people's.
     others: list[Manifest] = field(default_factory=list)
     namespaces: list[Manifest] = field(default_factory=list)
+    accounts: list[Account] = field(default_factory=list)
 
     def describe(self) -> str:
         """Say what would go, a line a kind."""
@@ -54,6 +61,8 @@ class Leftovers:
             number = sum(each["kind"] == kind for each in self.objects)
             lines.append(f"{kind}: {number}, deleted")
         lines.append(f"Namespace: {len(self.namespaces)}, Pod Security labels put back")
+        number = len(self.accounts)
+        lines.append(f"ServiceAccount {account.NAME}: {number}, {account.FIELD} put back")
         lines += (f"{_name(each)}: left alone: labelled, not ours" for each in self.others)
         return "\n".join(lines)
 
@@ -68,10 +77,9 @@ async def find(kube: Kube) -> Leftovers:
     objects = Objects(kube)
     found = Leftovers(policies=await objects.list("HardeningPolicy"))
     for kind in _OWN_KINDS:
-        # What is ours by name is so without the label, too; of NetworkPolicies there may be many.
-        for each in await objects.list(
-            kind, selector=MANAGED_SELECTOR if kind == _ISOLATION else ""
-        ):
+        # What is ours by name is so without the label, too; in namespaces there may be many.
+        selector = MANAGED_SELECTOR if kind in _NAMESPACED else ""
+        for each in await objects.list(kind, selector=selector):
             if _is_ours(each):
                 found.objects.append(each)
             elif is_labelled(each):
@@ -81,6 +89,8 @@ async def find(kube: Kube) -> Leftovers:
         for each in await objects.list("Namespace")
         if POD_SECURITY_ANNOTATION in (each["metadata"].get("annotations") or {})
     ]
+    accounts = await objects.list("ServiceAccount", fields=account.SELECTED)
+    found.accounts = [each for each in map(Account.of, accounts) if each.has_traces]
     return found
 
 
@@ -102,6 +112,13 @@ async def remove(objects: Objects, found: Leftovers, say: Callable[[str], None])
             failed.append(f"{_name(namespace)} has not got its labels back: {error}")
         else:
             say(f"put back the Pod Security labels of {_name(namespace)}")
+    for each in found.accounts:
+        try:
+            await _release(objects, each.namespace)
+        except KubeError as error:
+            failed.append(f"{_name(each.manifest)} is not as it was: {error}")
+        else:
+            say(f"put back {account.FIELD} of {_name(each.manifest)}")
     return failed
 
 
@@ -121,6 +138,24 @@ async def _put_back(objects: Objects, name: str) -> None:
             return
 
 
+async def _release(objects: Objects, namespace: str) -> None:
+    """Take our field from a ServiceAccount as it stands now, as above."""
+    for attempt in range(_MOST_ATTEMPTS):
+        found = await objects.get("ServiceAccount", account.NAME, namespace)
+        live = None if found is None else Account.of(found)
+        if live is None or not live.has_traces:
+            return
+        try:
+            if back := account.put_back(live):
+                await objects.patch(live.manifest, back)
+            await objects.apply(account.released(live))
+        except KubeError as error:
+            if error.status not in _CHANGED or attempt + 1 == _MOST_ATTEMPTS:
+                raise
+        else:
+            return
+
+
 def _is_ours(manifest: Manifest) -> bool:
     """Tell whether we wrote an object: a copy that somebody made keeps our label."""
     name: str = manifest["metadata"]["name"]
@@ -130,7 +165,7 @@ def _is_ours(manifest: Manifest) -> bool:
     if is_policys(manifest):
         return True
     # Without its owner it is ours by its name and by who wrote it, which no copy takes along.
-    return NAMES.fullmatch(name) is not None and _is_written_by_us(manifest)
+    return _NAMESPACED[kind].fullmatch(name) is not None and _is_written_by_us(manifest)
 
 
 def _is_written_by_us(manifest: Manifest) -> bool:

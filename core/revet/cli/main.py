@@ -257,8 +257,8 @@ def cleanup(
 ) -> None:
     """Take back what Revet wrote, before `helm uninstall`; works with all of its pods dead.
 
-    Deletes all HardeningPolicies, webhook entries, guards and NetworkPolicies of Revet's, and puts
-    back the Pod Security labels that namespaces had before.
+    Deletes all HardeningPolicies, webhook entries, guards, NetworkPolicies, quotas and limits of
+    Revet's, and puts back what the labels of namespaces and their ServiceAccounts said before.
     """
     import asyncio  # noqa: PLC0415 -- as in explain
 

@@ -10,11 +10,14 @@ import yaml
 from revet.cli.check.policies import Policies, read_policies
 from revet.cli.check.report import Problem
 from revet.cli.load import Document, InputProblem, Skipped, find_inputs, find_renderers, load
+from revet.core import account
+from revet.core.bounds import LIMITS
 from revet.core.compiled_policy import CompiledPolicy
 from revet.core.model.meta import BREAK_GLASS_LABEL, PAUSED_ANNOTATION, Manifest
 from revet.core.model.mode import Mode
 from revet.core.model.policy import HardeningPolicy
 from revet.core.render.baseline import namespace_manifest, pod_security, rewritten
+from revet.core.render.bounds import bounds, quiets
 from revet.core.render.guard import guards, selector_keys
 from revet.core.render.networkpolicy import network_policies
 from revet.core.render.webhook import SYSTEM_NAMESPACES, Backend, webhook_configurations
@@ -128,11 +131,29 @@ def _render_namespace(
     if name not in setup.system:
         for policy, _ in selecting:
             yield from network_policies(policy, name)
+        yield from _render_bounds([policy for policy, _ in selecting], name, notes)
     before = read_before(namespace)
     baseline = pod_security(selecting, labels, before, rewritten(namespace, before))
     notes += (f"Namespace {name}: policy {each}: {why}" for each, why in baseline.reasons.items())
     if baseline.labels or baseline.before:
         yield namespace_manifest(name, metadata.get("uid", ""), baseline)
+
+
+def _render_bounds(
+    policies: Sequence[HardeningPolicy], namespace: str, notes: list[str]
+) -> Iterator[Manifest]:
+    """Render what bounds resources, and the field of the ServiceAccount; of limits, the first."""
+    limited = ""
+    for policy in sorted(policies, key=lambda each: each.metadata.name):
+        name = policy.metadata.name
+        for kind, manifest in bounds(policy, namespace).items():
+            if kind == LIMITS and limited:
+                notes.append(f"Namespace {namespace}: policy {name}: the {kind} of {limited} holds")
+                continue
+            limited = name if kind == LIMITS else limited
+            yield manifest
+    if any(map(quiets, policies)):
+        yield account.desired(namespace)
 
 
 class _Dumper(yaml.SafeDumper):

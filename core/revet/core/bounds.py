@@ -1,63 +1,76 @@
-"""How long an object's lists may be: one request must not hold up everybody else's.
+"""ResourceQuotas and LimitRanges by what they say: quantities by value, defaults filled in.
 
-The API server takes a megabyte, which is hundreds of thousands of `{}`. Each may be a finding.
+Apart, since the plan compares ours with what stands by it, and the operator and the webhook ask
+whether somebody else's already says the same.
+https://kubernetes.io/docs/concepts/policy/resource-quotas/
 """
 
-from collections import Counter
-from functools import cache
-from typing import Any, Final, TypeGuard
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Final
 
-import msgspec
-from msgspec import structs
+from revet.core.model.meta import Manifest
+from revet.core.quantity import read_quantity
 
-from revet.core.errors import ManifestError
+QUOTA: Final = "ResourceQuota"
+LIMITS: Final = "LimitRange"
+KINDS: Final = (QUOTA, LIMITS)
 
-#: What is no larger has too little room for harm, and is nearly everything.
-_SMALL: Final = 16 * 1024
-_MOST_ITEMS: Final = 2_000
-_MOST_TEXTS: Final = 20_000
-#: By the name of the list, where the general bound would be in people's way or too much.
-_MOST: Final = {
-    "env": 10_000,
-    "except": 10_000,
-    "from": 10_000,
-    "loadBalancerSourceRanges": 2_000,
-    "rules": 1_000,
-    "to": 10_000,
-    "volumeMounts": 10_000,
-}
+_CONTAINER: Final = "Container"
+_MAPS: Final = ("max", "min", "default", "defaultRequest", "maxLimitRequestRatio")
+#: One thing that is bounded: under which scopes, or of which type and by which field; of what.
+_Bound = tuple[str, str, str]
 
 
-def refuse_absurd(kind: str, data: bytes | msgspec.Raw, *parts: msgspec.Struct) -> None:
-    """Refuse an object whose lists of one name have more items together than anybody needs.
-
-    Raises:
-        ManifestError: it is such a one; the message names the list and the limit.
-
-    """
-    if len(memoryview(data)) <= _SMALL:
-        return
-    counts: Counter[str] = Counter()
-    waiting = list(parts)
-    while waiting:
-        part = waiting.pop()
-        for attribute, name in _fields(type(part)):
-            value: object = getattr(part, attribute)
-            if isinstance(value, msgspec.Struct):
-                waiting.append(value)
-            elif _is_tuple(value) and value:
-                are_structs = isinstance(value[0], msgspec.Struct)
-                counts[name] += len(value)
-                most = _MOST.get(name, _MOST_ITEMS if are_structs else _MOST_TEXTS)
-                if counts[name] > most:
-                    raise ManifestError(f"{kind}: {counts[name]} {name}, must be {most} at most")
-                waiting += value if are_structs else ()
+def comparable(kind: str, spec: Mapping[str, Any]) -> Manifest:
+    """Return a spec in a form that is equal where two of them say the same."""
+    return _quota(spec) if kind == QUOTA else {"limits": [*map(_item, spec.get("limits") or ())]}
 
 
-def _is_tuple(value: object) -> TypeGuard[tuple[Any, ...]]:
-    return isinstance(value, tuple)
+def covers(kind: str, theirs: Iterable[Mapping[str, Any]], ours: Mapping[str, Any]) -> bool:
+    """Return whether specs of others bound all that ours would, be it more or less strictly."""
+    bounds = _quota_bounds if kind == QUOTA else _limit_bounds
+    said = {bound for each in theirs for bound in bounds(comparable(kind, each))}
+    return set(bounds(comparable(kind, ours))) <= said
 
 
-@cache
-def _fields(wire: type[msgspec.Struct]) -> tuple[tuple[str, str], ...]:
-    return tuple((each.name, each.encode_name) for each in structs.fields(wire))
+def _quota(spec: Mapping[str, Any]) -> Manifest:
+    selector: Mapping[str, Any] = spec.get("scopeSelector") or {}
+    terms = [
+        {**each, "values": sorted(each.get("values") or ())}
+        for each in selector.get("matchExpressions") or ()
+    ]
+    made: Manifest = {"hard": _by_value(spec.get("hard"))}
+    if spec.get("scopes"):
+        made["scopes"] = sorted(spec["scopes"])
+    if terms:
+        made["scopeSelector"] = {"matchExpressions": terms}
+    return made
+
+
+def _item(item: Mapping[str, Any]) -> Manifest:
+    """Fill in what the API server does (SetDefaults_LimitRangeItem)."""
+    maps = {name: _by_value(item.get(name)) for name in _MAPS}
+    if item.get("type") == _CONTAINER:
+        maps["default"] = maps["max"] | maps["default"]
+        maps["defaultRequest"] = maps["min"] | maps["default"] | maps["defaultRequest"]
+    return {"type": item.get("type", ""), **{name: each for name, each in maps.items() if each}}
+
+
+def _by_value(resources: Mapping[str, Any] | None) -> dict[str, str]:
+    return {name: _value(each) for name, each in (resources or {}).items()}
+
+
+def _value(quantity: str | float) -> str:
+    value = read_quantity(quantity)
+    return str(quantity if value is None else value)
+
+
+def _quota_bounds(spec: Mapping[str, Any]) -> Iterator[_Bound]:
+    where = str((spec.get("scopes"), spec.get("scopeSelector")))
+    return ((where, "hard", resource) for resource in spec["hard"])
+
+
+def _limit_bounds(spec: Mapping[str, Any]) -> Iterator[_Bound]:
+    for item in spec["limits"]:
+        for name in _MAPS:
+            yield from ((item["type"], name, resource) for resource in item.get(name, ()))

@@ -1,6 +1,6 @@
 """How soon a contested edit is undone again: at a growing interval, but never given up."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -53,14 +53,22 @@ class Contest:
 
 def last_manager(live: Mapping[str, Any]) -> str:
     """Return the field manager beside us that wrote the object last; empty if there is none."""
+    return _last(each for each in _writers(live) if each.get("manager") != FIELD_MANAGER)
+
+
+def is_edited(live: Mapping[str, Any]) -> bool:
+    """Return whether somebody has written an object of ours after we did."""
+    return _last(_writers(live)) not in {"", FIELD_MANAGER}
+
+
+def _writers(live: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
     entries: Sequence[Mapping[str, Any]] = live["metadata"].get("managedFields") or ()
-    others = [
-        each
-        for each in entries
-        if each.get("manager") != FIELD_MANAGER and each.get("subresource") != "status"
-    ]
+    return (each for each in entries if each.get("subresource") != "status")
+
+
+def _last(writers: Iterable[Mapping[str, Any]]) -> str:
     # RFC 3339 in UTC, to the second: its texts sort as the times do. The later entry wins a tie.
     latest = max(
-        enumerate(others), key=lambda pair: (pair[1].get("time", ""), pair[0]), default=None
+        enumerate(writers), key=lambda pair: (pair[1].get("time", ""), pair[0]), default=None
     )
     return "" if latest is None else str(latest[1].get("manager", ""))

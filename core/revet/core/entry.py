@@ -10,15 +10,18 @@ from hashlib import sha256
 from typing import Final
 
 from revet.core.engine import ActiveCheck
-from revet.core.kinds import BY_NAME, PODS, TEMPLATES
+from revet.core.kinds import BY_NAME, POD, PODS, TEMPLATES
 from revet.core.model.mode import Mode
 from revet.core.model.policy import HardeningPolicySpec
 from revet.core.model.policy_images import Digest
+from revet.core.model.policy_network import Switch
 from revet.core.model.selector import LabelSelector, Operator, Requirement, canonical, join
 
 NAME_LABEL: Final = "kubernetes.io/metadata.name"
 #: 80 bits: nobody finds a second selector with the hash of one that stands, to take its place.
 _HASH_LENGTH = 20
+#: What is held back from a namespace that is new.
+_HELD: Final = frozenset({POD})
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +116,8 @@ def entries(spec: HardeningPolicySpec, checks: Iterable[ActiveCheck]) -> list[En
     active = [check for check in checks if not check.standing]
     judged = _judged_kinds(active)
     refused = _refused_kinds(spec, active)
+    if _holds_pods(spec):
+        refused |= _HELD
     patches = any(check.patch for check in active)
     pins = spec.images is not None and spec.images.digest is Digest.PIN
     fail: dict[str, Entry] = {}
@@ -154,6 +159,14 @@ def _refused_kinds(spec: HardeningPolicySpec, checks: Iterable[ActiveCheck]) -> 
             refuses_templates = spec.templates is Mode.ENFORCE and not check.defaulted
             kinds |= _judged_kinds([check]) - (frozenset() if refuses_templates else TEMPLATES)
     return frozenset(kind for kind in kinds if BY_NAME[kind].is_namespaced)
+
+
+def _holds_pods(spec: HardeningPolicySpec) -> bool:
+    """Return whether pods wait for what is written into a new namespace, whatever judges them."""
+    asked = spec.namespaces
+    writes = asked is not None and asked.mode is Switch.ENFORCE and asked.asks_for_something
+    isolates = spec.network is not None and spec.network.mode is Switch.ENFORCE
+    return writes or isolates
 
 
 def _watch(selector: LabelSelector, covered: frozenset[str]) -> Iterator[Entry]:

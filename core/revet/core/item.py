@@ -7,7 +7,6 @@ from typing import Any, Final, Generic, Self, TypeVar
 import msgspec
 from msgspec import structs
 
-from revet.core.bounds import refuse_absurd
 from revet.core.errors import ManifestError
 from revet.core.kinds import KINDS
 from revet.core.model.namespace import LimitRange, Namespace, ResourceQuota
@@ -17,6 +16,7 @@ from revet.core.model.rbac import Binding, Role, Secret, ServiceAccount
 from revet.core.model.reader import Reader
 from revet.core.model.service import Gateway, Ingress, Service
 from revet.core.model.wire import Wire
+from revet.core.size_limits import refuse_absurd
 from revet.core.surroundings import UNSEEN, Surroundings
 
 Body_co = TypeVar("Body_co", covariant=True)

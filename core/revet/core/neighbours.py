@@ -71,15 +71,18 @@ class Neighbours(Surroundings):
             for body in namespace.values():
                 self._uncount(kind, body)
 
-    def put(self, item: Item[Any]) -> None:
-        """Take an object that is new or has changed."""
+    def put(self, item: Item[Any]) -> bool:
+        """Take an object that is new or has changed; tell whether what is read of it has."""
+        place, name = self._place(item), item.metadata.name or ""
+        before = place.get(name)
         self.drop(item)
         body = _identities(item) if item.kind in BINDINGS else item.body
         if item.kind in BINDINGS:
             self._bound.update(body)
-        self._place(item)[item.metadata.name or ""] = body
+        place[name] = body
         if item.kind == _CLUSTER_ROLE and not self.is_cluster:
-            self._labels[item.metadata.name or ""] = item.metadata.labels or {}
+            self._labels[name] = item.metadata.labels or {}
+        return bool(before != body)
 
     def drop(self, item: Item[Any]) -> None:
         """Forget an object."""
@@ -112,6 +115,10 @@ class Neighbours(Surroundings):
     def network_policies(self, namespace: str) -> Seen[NetworkPolicy]:
         """Return the NetworkPolicies of a namespace."""
         return self._all("NetworkPolicy", namespace)
+
+    def network_policy(self, namespace: str, name: str) -> Seen[NetworkPolicy]:
+        """Return a NetworkPolicy."""
+        return self._one("NetworkPolicy", namespace, name)
 
     def limit_ranges(self, namespace: str) -> Seen[LimitRange]:
         """Return the LimitRanges of a namespace."""

@@ -4,6 +4,7 @@ import json
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any, Final, TypeGuard, cast
 
+from revet.core import bounds
 from revet.core.model.meta import Manifest, is_labelled
 from revet.core.pointer import join
 
@@ -82,7 +83,10 @@ def index_by_name(items: object) -> dict[str, Manifest] | None:
 def _own_fields(manifest: Manifest) -> Manifest:
     if manifest.get("kind") == "Namespace":  # of others; we write labels and an annotation
         return {}
-    return {key: value for key, value in manifest.items() if key not in _NOT_OURS}
+    own = {key: value for key, value in manifest.items() if key not in _NOT_OURS}
+    if manifest.get("kind") in bounds.KINDS:  # what the API server stores is written otherwise
+        own["spec"] = bounds.comparable(manifest["kind"], own.get("spec") or {})
+    return own
 
 
 def _find_in_metadata(desired: Manifest, live: Manifest) -> str | None:

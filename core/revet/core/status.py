@@ -33,11 +33,13 @@ class Facts:
         isolated: the namespaces in which its NetworkPolicies stand.
         not_isolated: those in which none is to be written, each with the reason.
         baseline: what differs from the Pod Security labels that were asked for, in words.
-        labelled: the namespaces in which its Pod Security labels stand.
+        labelled: the namespaces in which all of its baselines stand: labels, quota and so on.
         not_labelled: those in which none is to be written, each with the reason.
+        respected: what stands there that others wrote, in words.
         conflicts: contradictions with other policies, in words.
         drifts: foreign edits of late, in words; `contested` where they come again and again.
         contested: whether one of them is being contested.
+        left: whether one of them stays as it is, because the policy only wants to be told.
         counts: of the last audit; None before the first.
         top: of the last audit.
 
@@ -54,9 +56,11 @@ class Facts:
     baseline: Sequence[str] = ()
     labelled: Sequence[str] = ()
     not_labelled: Mapping[str, str] = field(default_factory=dict[str, str])
+    respected: Sequence[str] = ()
     conflicts: Sequence[str] = ()
     drifts: Sequence[str] = ()
     contested: bool = False
+    left: bool = False
     counts: Counts | None = None
     top: tuple[TopFinding, ...] = ()
 
@@ -183,10 +187,12 @@ def _baseline(policy: HardeningPolicy, facts: Facts) -> tuple[Truth, str, str]:
     missing = sorted(set(facts.selected) - set(facts.labelled) - facts.not_labelled.keys())
     if missing:
         return Truth.FALSE, "Incomplete", f"not in {listed(missing)}"
+    spared = _spared(facts.not_labelled)
+    respected = f"; {listed(facts.respected)}" if facts.respected else ""
     if facts.baseline:
-        return Truth.TRUE, "Weaker", listed(facts.baseline) + _spared(facts.not_labelled)
-    written = _count(facts.labelled, "namespace")
-    return Truth.TRUE, "Written", f"in {written}{_spared(facts.not_labelled)}"
+        return Truth.TRUE, "Weaker", f"{listed(facts.baseline)}{respected}{spared}"
+    written = f"in {_count(facts.labelled, 'namespace')}{respected}{spared}"
+    return Truth.TRUE, "Respected" if facts.respected else "Written", written
 
 
 def _spared(reasons: Mapping[str, str]) -> str:
@@ -198,7 +204,8 @@ def _spared(reasons: Mapping[str, str]) -> str:
 def _drifted(facts: Facts) -> tuple[Truth, str, str]:
     if not facts.drifts:
         return Truth.FALSE, "AsWritten", "nobody has edited what was written of late"
-    return Truth.TRUE, "Contested" if facts.contested else "Corrected", listed(facts.drifts)
+    reason = "Contested" if facts.contested else "Reported" if facts.left else "Corrected"
+    return Truth.TRUE, reason, listed(facts.drifts)
 
 
 def _count(things: Sequence[str], noun: str) -> str:

@@ -3,14 +3,21 @@
 from collections.abc import Collection, Mapping
 from typing import Any, Final
 
+from revet.core import bounds
 from revet.core.model.meta import Manifest
 from revet.core.plan import differs, has_same_terms, index_by_name
 
 #: Any change of what these say may let through what ours refuse.
 _WHOLE: Final = frozenset(
-    {"NetworkPolicy", "ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding"}
+    {
+        "NetworkPolicy",
+        "ValidatingAdmissionPolicy",
+        "ValidatingAdmissionPolicyBinding",
+        *bounds.KINDS,
+    }
 )
 _WEBHOOKS: Final = frozenset({"ValidatingWebhookConfiguration", "MutatingWebhookConfiguration"})
+_AUTOMOUNT: Final = "automountServiceAccountToken"
 _ENFORCING: Final = (
     "pod-security.kubernetes.io/enforce",
     "pod-security.kubernetes.io/enforce-version",
@@ -26,6 +33,8 @@ def widens(desired: Manifest, live: Manifest | None, tolerated_keys: Collection[
         return differs(_spec_only(desired), _spec_only(live)) is not None
     if kind == "Namespace":
         return any(_label(desired, key) not in {None, _label(live, key)} for key in _ENFORCING)
+    if kind == "ServiceAccount":
+        return bool(live.get(_AUTOMOUNT) is not desired.get(_AUTOMOUNT))
     if kind not in _WEBHOOKS:
         return False
     there = index_by_name(live.get("webhooks")) or {}
@@ -36,7 +45,7 @@ def widens(desired: Manifest, live: Manifest | None, tolerated_keys: Collection[
 
 
 def _spec_only(manifest: Manifest) -> Manifest:
-    return {"metadata": {}, "spec": manifest.get("spec")}
+    return {"kind": manifest["kind"], "metadata": {}, "spec": manifest.get("spec")}
 
 
 def _label(manifest: Manifest, key: str) -> str | None:

@@ -10,11 +10,11 @@ from typing import Final
 import msgspec
 from msgspec.structs import replace
 
-from revet.core.bounds import refuse_absurd
 from revet.core.errors import ManifestError
 from revet.core.model.image_facts import NOT_ASKED, ImageFacts
 from revet.core.model.pod import ObjectMeta, Pod, PodTemplateSpec
 from revet.core.model.reader import Reader
+from revet.core.size_limits import refuse_absurd
 from revet.core.surroundings import UNSEEN, Surroundings
 
 

@@ -6,9 +6,7 @@ from typing import Any, Final
 
 from revet.adapters.kube import KubeError
 from revet.core.model.meta import POD_SECURITY_ANNOTATION, Manifest
-from revet.core.model.mode import Mode
 from revet.core.model.policy import HardeningPolicy
-from revet.core.model.policy_network import Switch
 from revet.core.render.baseline import (
     MODES,
     Baseline,
@@ -17,22 +15,27 @@ from revet.core.render.baseline import (
     raised,
 )
 from revet.core.restoration import forget, put_back
+from revet.operator.asking import corrects, find_asking
 from revet.operator.context import Context
 from revet.operator.picture import Key, NamespaceSeen
 from revet.operator.writer import is_gone
 
 _NOTHING: Final = Baseline({}, {}, {}, {})
+_LEFT: Final = "the labels are not as they were written, and stay so (drift: Report)"
 
 
 @dataclass(slots=True)
 class Result:
     """What came of one policy's wish for labels, over all namespaces."""
 
+    #: Where those stand that were asked for, if any were.
     labelled: list[str] = field(default_factory=list)
     #: Where nothing is to be written, with the reason.
     spared: dict[str, str] = field(default_factory=dict)
     reasons: list[str] = field(default_factory=list)
     conflicts: list[str] = field(default_factory=list)
+    #: Where others' edits stay, since that is all the same to the policy.
+    left: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +46,7 @@ class _Outcome:
     reasons: dict[str, str] = field(default_factory=dict)
     conflicts: tuple[str, ...] = ()
     hands_off: str = ""
+    left: bool = False
 
 
 class Baselines:
@@ -73,8 +77,10 @@ class Baselines:
                 self._outcomes[name] = outcome
 
     async def _keep(self, namespace: NamespaceSeen) -> _Outcome | None:
-        asking, paused = self._asking(namespace)
+        found = find_asking(self._context, namespace)
+        asking = found.kept
         names = tuple(policy.metadata.name for policy, _ in asking)
+        paused = [policy.metadata.name for policy in found.paused]
         # While break-glass is open nothing is corrected, and what people asked us to leave stays.
         hands_off = namespace.hands_off
         if paused and not asking:
@@ -86,13 +92,13 @@ class Baselines:
         if paused:
             # What the paused one needs stays; less than the others ask for is no reason to be less.
             baseline = raised(baseline, *live)
+        policies = [policy for policy, _ in asking]
+        does = not policies or corrects(policies)
+        stands = True
         if not self._is_left(namespace, asks=bool(asking)):
-            await self._write(namespace, baseline)
-        return _Outcome(
-            names,
-            baseline.reasons,
-            tuple(_contradictions(namespace.name, [policy for policy, _ in asking])),
-        )
+            stands = await self._write(namespace, baseline, corrects=does)
+        contradictions = tuple(_contradictions(namespace.name, policies))
+        return _Outcome(names, baseline.reasons, contradictions, left=not (stands or does))
 
     def of(self, policy: str) -> Result:
         """Return what came of one policy's wishes."""
@@ -107,29 +113,9 @@ class Baselines:
             if policy in outcome.reasons:
                 result.reasons.append(f"{namespace}: {outcome.reasons[policy]}")
             result.conflicts += (each for each in outcome.conflicts if policy in each)
+            if outcome.left:
+                result.left.append(f"{namespace}: {_LEFT}")
         return result
-
-    def _asking(
-        self, namespace: NamespaceSeen
-    ) -> tuple[list[tuple[HardeningPolicy, Mode]], list[str]]:
-        """Return the policies that ask for a namespace's labels, by name: kept ones, and paused.
-
-        Those that are kept with their ceiling.
-        """
-        system = self._context.settings.system_namespaces
-        kept: list[tuple[HardeningPolicy, Mode]] = []
-        paused: list[str] = []
-        for name, seen in sorted(self._context.picture.policies.items()):
-            if seen.policy is None or seen.compiled is None or not _asks(seen.policy):
-                continue
-            ceiling = seen.compiled.ceiling(namespace.name, namespace.labels, system)
-            if ceiling is None:
-                continue
-            if seen.is_kept:
-                kept.append((seen.policy, ceiling))
-            else:
-                paused.append(name)
-        return kept, paused
 
     def _is_left(self, namespace: NamespaceSeen, *, asks: bool) -> bool:
         """Tell whether labels of ours stay as they are: a policy that can't be read may want them.
@@ -143,7 +129,8 @@ class Baselines:
         stands = not namespace.rewritten and namespace.before.keys() <= namespace.labels.keys()
         return stands or not asks
 
-    async def _write(self, namespace: NamespaceSeen, baseline: Baseline) -> None:
+    async def _write(self, namespace: NamespaceSeen, baseline: Baseline, *, corrects: bool) -> bool:
+        """See that the labels stand; tell whether they do."""
         key = Key("namespace", namespace.name)
         desired = namespace_manifest(namespace.name, namespace.uid, baseline)
         live = _manifest_of(namespace)
@@ -157,9 +144,11 @@ class Baselines:
         )
         if stands:
             self._context.writer.note_written(desired)
-            return
-        if not self._context.writer.may_write(desired, live, key):
-            return
+            return True
+        edited = bool(namespace.rewritten or namespace.before.keys() - namespace.labels.keys())
+        writer = self._context.writer
+        if not writer.may_write(desired, live, key, corrects=corrects, edited=edited):
+            return False
         back = put_back(namespace.labels, baseline.restore) + ([forget()] if stale else [])
         try:
             refusal = await self._put_back(live, namespace.uid, back)
@@ -170,13 +159,14 @@ class Baselines:
         except KubeError as error:
             # An apply with the uid of a namespace that is gone makes no new one: it is refused.
             if is_gone(error):
-                return
+                return True
             raise
         # It may tell of other changes before their events do.
         self._context.queue.add_all(self._context.picture.see_namespace(applied, gone=False))
         self._context.writer.note_written(written)
         if refusal is not None:
             raise refusal
+        return True
 
     async def _put_back(
         self, live: Manifest, uid: str, operations: Sequence[Mapping[str, Any]]
@@ -205,11 +195,6 @@ def _yet(namespace: NamespaceSeen, baseline: Baseline) -> Baseline:
     labels = {key: namespace.labels[key] for key in ended if key in namespace.labels}
     before = {key: namespace.before[key] for key in ended}
     return Baseline({**labels, **baseline.labels}, {**before, **baseline.before}, {}, {})
-
-
-def _asks(policy: HardeningPolicy) -> bool:
-    namespaces = policy.spec.namespaces
-    return namespaces is not None and namespaces.mode is Switch.ENFORCE
 
 
 def _contradictions(namespace: str, policies: Sequence[HardeningPolicy]) -> list[str]:

@@ -77,6 +77,7 @@ async def _lead(context: Context, asked: Callable[[], None]) -> None:
     reconciler = Reconciler(context, audit)
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(intake.run())
+        tasks.create_task(reconciler.holdings.run())
         tasks.create_task(reconciler.run())
         tasks.create_task(reconciler.entries.confirmations.run())
         tasks.create_task(audit.run())

@@ -5,18 +5,23 @@ What can't be ours is not held, and of the rest no more than is read.
 
 from typing import Final
 
+from revet.core.bounds import KINDS as BOUNDS
 from revet.core.model.meta import Manifest
+from revet.core.render.bounds import NAMES as BOUNDS_NAMES
 from revet.core.render.networkpolicy import NAMES, is_policys
 
 #: Of an entry of managedFields; the rest of it is long, and says which fields.
 _WHO: Final = ("manager", "operation", "subresource", "time")
+#: How what is namespaced is named.
+_NAMES: Final = {"NetworkPolicy": NAMES, **dict.fromkeys(BOUNDS, BOUNDS_NAMES)}
 
 
 def may_be_ours(manifest: Manifest) -> bool:
     """Return whether we may have written an object, by its name or by its owner."""
-    if manifest["kind"] != "NetworkPolicy":
+    names = _NAMES.get(manifest["kind"])
+    if names is None:
         return True  # what is cluster-scoped is no tenant's
-    return NAMES.fullmatch(manifest["metadata"]["name"]) is not None or is_policys(manifest)
+    return names.fullmatch(manifest["metadata"]["name"]) is not None or is_policys(manifest)
 
 
 def list_owners(manifest: Manifest) -> set[str]:

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final, Literal, NamedTuple, Self
 
+from revet.core.bounds import KINDS as BOUNDS
 from revet.core.compiled_policy import CompiledPolicy
 from revet.core.errors import PolicyError
 from revet.core.model.meta import (
@@ -211,6 +212,8 @@ class Picture:
             self.objects[place] = strip(manifest)
             if before is not None and _version(before) == _version(manifest):
                 return set()
+        if manifest["kind"] in BOUNDS:
+            return {Key("namespace", place[1])}
         if manifest["kind"] != "NetworkPolicy":
             return {CLUSTER}
         # With another owner, or none, it is still in the way of the one that should be there.

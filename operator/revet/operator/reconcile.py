@@ -15,9 +15,10 @@ from revet.core.model.policy import GROUP, KIND, VERSION
 from revet.core.model.policy_status import HardeningPolicyStatus
 from revet.core.status import Facts, listed, policy_status
 from revet.operator.audit import Audit
-from revet.operator.baselines import Baselines
 from revet.operator.context import Context
 from revet.operator.entries import Entries
+from revet.operator.furnishing import Furnishing
+from revet.operator.holdings import Holdings
 from revet.operator.isolation import Isolation
 from revet.operator.picture import CLUSTER, Key, NamespaceSeen, PolicySeen
 from revet.operator.queue import Queue
@@ -37,7 +38,8 @@ class Reconciler:
         self._audit = audit
         self.entries = Entries(context)
         self._isolation = Isolation(context)
-        self._baselines = Baselines(context)
+        self.holdings = Holdings(context)
+        self._furnishing = Furnishing(context, self.holdings)
         self._failures: dict[Key, int] = {}
         self._problems: dict[Key, str] = {}
         self._isolated: dict[str, list[str]] = {}
@@ -97,6 +99,7 @@ class Reconciler:
     async def _make(self, key: Key) -> None:
         match key.about:
             case "cluster":
+                self.holdings.review()
                 await self.entries.keep()
             case "policy":
                 self._note_scope(key.name)
@@ -105,7 +108,7 @@ class Reconciler:
                 namespace = self._context.picture.namespaces.get(key.name)
                 if namespace is None or namespace.is_terminating:
                     self._context.writer.forget(key.name)
-                await self._baselines.keep(key.name)
+                await self._furnishing.keep(key.name)
             case "status":
                 await self._write_status(key.name)
 
@@ -213,7 +216,7 @@ class Reconciler:
             ),
         ]
         tally = self._audit.tallies.get(seen.name)
-        baseline = self._baselines.of(seen.name)
+        baseline = self._furnishing.of(seen.name)
         return Facts(
             problem=seen.problem,
             paused=seen.is_paused,
@@ -223,12 +226,14 @@ class Reconciler:
             errors=[*self._errors(seen.name, selected), *self.entries.left_out(seen)],
             isolated=self._isolated.get(seen.name, ()),
             not_isolated=self._isolation.spared(namespaces),
-            baseline=baseline.reasons,
-            labelled=baseline.labelled,
+            baseline=baseline.weaker,
+            labelled=baseline.standing,
             not_labelled=baseline.spared,
+            respected=baseline.notes,
             conflicts=baseline.conflicts,
             drifts=[drift.text for drift in drifts],
             contested=any(drift.contested for drift in drifts),
+            left=any(drift.left for drift in drifts),
             counts=tally.counts(len(selected)) if tally else None,
             top=tally.top() if tally else (),
         )

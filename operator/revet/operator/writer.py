@@ -11,7 +11,7 @@ from typing import Final
 
 from revet.adapters.kube import KubeError
 from revet.adapters.objects import Objects
-from revet.core.contest import Contest, last_manager
+from revet.core.contest import Contest, is_edited, last_manager
 from revet.core.model.meta import Manifest
 from revet.core.model.policy import KIND
 from revet.core.plan import differs, find_extras, identify
@@ -30,11 +30,15 @@ _GONE_WORDS: Final[Mapping[int, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class Drift:
-    """A foreign edit that was found: when (monotonic seconds), what, and whether it goes on."""
+    """A foreign edit that was found: when (monotonic seconds), what, and whether it goes on.
+
+    `left` says that it stays, since the policy asks for no more than a report.
+    """
 
     at_s: float
     text: str
     contested: bool
+    left: bool = False
 
 
 Place = tuple[str, str, str]
@@ -61,8 +65,10 @@ class Writer:
         self._contests: dict[Place, Contest] = {}
         self._drifts: dict[Key, dict[Place, Drift]] = {}
 
-    async def keep(self, desired: Manifest, key: Key) -> None:
-        """See that `desired` stands.
+    async def keep(self, desired: Manifest, key: Key, *, corrects: bool = True) -> bool:
+        """See that `desired` stands; tell whether it does.
+
+        Without `corrects` a foreign edit is told, and stays.
 
         Raises:
             KubeError: it could not be written.
@@ -72,9 +78,10 @@ class Writer:
         live = self._picture.objects.get(place)
         if live is not None and differs(desired, live, self._tolerated_keys) is None:
             self.note_written(desired)
-            return
-        if not self.may_write(desired, live, key):
-            return
+            return True
+        edited = live is not None and is_edited(live)
+        if not self.may_write(desired, live, key, corrects=corrects, edited=edited):
+            return False
         applied = await self._objects.apply(desired)
         # What others have added stays under server-side apply, and may let everything through.
         further = find_extras(desired, applied)
@@ -82,16 +89,35 @@ class Writer:
             applied = await self._objects.patch(applied, further)
         self._picture.see_object(applied, gone=False)
         self.note_written(desired)
+        return True
 
     def note_written(self, desired: Manifest) -> None:
         """Note that `desired` stands: what differs from it later is somebody's edit."""
         self._written[identify(desired)] = desired
 
-    def may_write(self, desired: Manifest, live: Manifest | None, key: Key) -> bool:
-        """Tell whether what differs is written now: our own change is, and so is most drift."""
-        if self._written.get(identify(desired)) != desired:
+    def may_write(
+        self,
+        desired: Manifest,
+        live: Manifest | None,
+        key: Key,
+        *,
+        corrects: bool = True,
+        edited: bool = False,
+    ) -> bool:
+        """Tell whether what differs is written now: our own change is, and so is most drift.
+
+        Without `corrects` no drift is. Whether it is drift we know of what we wrote since we
+        started; of the rest by whether it was `edited` after the last write of ours.
+        """
+        written = self._written.get(identify(desired))
+        if written is None and edited and not corrects:
+            self.note_written(desired)
+        elif written != desired:
             return True
-        return self._may_correct(desired, live, key)
+        if corrects:
+            return self._may_correct(desired, live, key)
+        self._note(desired, live, key, contested=False, left=True)
+        return False
 
     async def prune(self, live: Manifest) -> None:
         """Delete an object that should not stand any more.
@@ -102,8 +128,7 @@ class Writer:
         """
         await self._objects.delete(live)
         self._picture.forget_object(live)
-        for book in (self._written, self._contests):
-            book.pop(identify(live), None)
+        self.forget_object(live)
 
     def forget(self, namespace: str) -> None:
         """Forget what was written in a namespace that goes: what is gone with it was not edited."""
@@ -111,6 +136,11 @@ class Writer:
             for place in [each for each in book if _is_of(each, namespace)]:
                 del book[place]
         self._drifts.pop(Key("namespace", namespace), None)
+
+    def forget_object(self, manifest: Manifest) -> None:
+        """Forget what was written of an object: nothing of ours is to be on it any more."""
+        for book in (self._written, self._contests):
+            book.pop(identify(manifest), None)
 
     def forget_policy(self, name: str) -> None:
         """Forget what was written for a policy that is gone: it goes, and nobody has edited it."""
@@ -144,11 +174,22 @@ class Writer:
         wait_s = 0.0 if urgent else contest.wait(now)
         if wait_s <= 0:
             self._contests[place] = contest.corrected(now)
-        drift = Drift(now, _word(desired, live), contest.is_contested(now))
-        self._drifts.setdefault(key, {})[place] = drift
+        self._note(desired, live, key, contested=contest.is_contested(now))
         if wait_s > 0:
             self._requeue(key, wait_s)
         return wait_s <= 0
+
+    def _note(
+        self,
+        desired: Manifest,
+        live: Manifest | None,
+        key: Key,
+        *,
+        contested: bool,
+        left: bool = False,
+    ) -> None:
+        drift = Drift(self._clock(), _word(desired, live), contested, left)
+        self._drifts.setdefault(key, {})[identify(desired)] = drift
 
 
 def _is_of(place: Place, namespace: str) -> bool:

@@ -3,12 +3,12 @@
 A policy decides what is needed: whoever has no control that asks for bindings need not watch them.
 """
 
-import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from revet.adapters.kube import Collection, Kube
-from revet.adapters.watcher import Freshness, Watcher
+from revet.adapters.watcher import Freshness
+from revet.adapters.watches import Opened, Watches
 from revet.core.errors import ManifestError
 from revet.core.item import Item
 from revet.core.neighbours import NEIGHBOURS, Neighbours, read_neighbour
@@ -23,8 +23,13 @@ class NeighbourCopy:
         neighbours: Neighbours,
         changed: Callable[[], None],
         complain: Callable[[str], None],
+        note: Callable[[Item[Any] | None], None],
     ) -> None:
-        """Set up; `changed` is called after each change, `complain` told what can't be read."""
+        """Set up; `changed` is called after each change, `complain` told what can't be read.
+
+        `note` is told of what came, went, or changed in what is read of it; None: after a list.
+        """
+        self._note = note
         self._kind = kind
         self._neighbours = neighbours
         self._changed = changed
@@ -34,13 +39,15 @@ class NeighbourCopy:
         """Take these objects for all there are."""
         items = (self._read(data) for data in objects)
         self._neighbours.replace(self._kind, (item for item in items if item is not None))
+        self._note(None)
         self._changed()
 
     def put(self, data: bytes) -> None:
         """Take an object that is new or has changed."""
         item = self._read(data)
         if item is not None:
-            self._neighbours.put(item)
+            if self._neighbours.put(item):
+                self._note(item)
             self._changed()
 
     def drop(self, data: bytes) -> None:
@@ -48,6 +55,7 @@ class NeighbourCopy:
         item = self._read(data)
         if item is not None:
             self._neighbours.drop(item)
+            self._note(item)
             self._changed()
 
     def _read(self, data: bytes) -> Item[Any] | None:
@@ -67,29 +75,27 @@ class Beside:
         complain: Callable[[str], None],
         clock: Callable[[], float],
         stale_after_s: float,
+        note: Callable[[Item[Any] | None], None] = lambda _: None,
     ) -> None:
         """Start without a watch; what was not heard of for `stale_after_s` is unknown again."""
+        self._note = note
         self._changed = changed
         self._complain = complain
         self._clock = clock
         self._stale_after_s = stale_after_s
-        self._wanted: frozenset[str] = frozenset()
-        self._wishes = asyncio.Event()
+        self._watches = Watches(self._open, self.close, complain)
         self.freshness: dict[str, Freshness] = {}
         self.neighbours = Neighbours(self.is_seen)
 
     def want(self, kinds: Iterable[str]) -> None:
         """Say which kinds are needed from now on."""
-        wanted = frozenset(kinds)
-        if wanted != self._wanted:
-            self._wanted = wanted
-            self._wishes.set()
+        self._watches.want(kinds)
 
     def unlisted(self) -> list[str]:
         """Return the kinds that are needed, and were not yet listed."""
         return sorted(
             kind
-            for kind in self._wanted
+            for kind in self._watches.wanted
             if kind not in self.freshness or not self.freshness[kind].is_synced
         )
 
@@ -101,7 +107,8 @@ class Beside:
     def open(self, kind: str) -> tuple[NeighbourCopy, Freshness]:
         """Begin to keep a kind; return what its watch feeds."""
         freshness = self.freshness[kind] = Freshness(self._clock)
-        return NeighbourCopy(kind, self.neighbours, self._changed, self._complain), freshness
+        copy = NeighbourCopy(kind, self.neighbours, self._changed, self._complain, self._note)
+        return copy, freshness
 
     def close(self, kind: str) -> None:
         """Forget all of a kind: nobody tells of it any more."""
@@ -110,15 +117,7 @@ class Beside:
 
     async def run(self, kube: Kube) -> None:
         """Watch what is needed, until cancelled."""
-        running: dict[str, asyncio.Task[None]] = {}
-        async with asyncio.TaskGroup() as tasks:
-            while True:
-                self._wishes.clear()
-                for kind in running.keys() - self._wanted:
-                    running.pop(kind).cancel()
-                    self.close(kind)
-                for kind in sorted(self._wanted - running.keys()):
-                    collection = Collection(NEIGHBOURS[kind].path)
-                    watcher = Watcher(kube, collection, *self.open(kind), self._complain)
-                    running[kind] = tasks.create_task(watcher.run())
-                await self._wishes.wait()
+        await self._watches.run(kube)
+
+    def _open(self, kind: str) -> Opened:
+        return Opened(Collection(NEIGHBOURS[kind].path), *self.open(kind))

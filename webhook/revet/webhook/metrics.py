@@ -48,7 +48,7 @@ class Metrics:
         reviews = self._counter(
             "revet_admission_reviews",
             "AdmissionReviews answered, by the entry's door, the object's kind and the verdict "
-            "(allowed, warned, denied, patched, unjudged, failed).",
+            "(allowed, warned, denied, patched, held, unjudged, failed).",
             ("door", "kind", "verdict"),
         )
         duration = Histogram(
@@ -89,6 +89,12 @@ class Metrics:
             "ago), asked, stale (the registry gave no answer, an older one was used), absent, "
             "unknown.",
             ("answer",),
+        )
+        self.waits = self._counter(
+            "revet_baseline_waits",
+            "Pods that came into a namespace without what policies write into it, dry runs left "
+            "out, by result (held, admitted: the operator had a minute).",
+            ("result",),
         )
         self.refused_requests = self._counter(
             "revet_refused_requests",

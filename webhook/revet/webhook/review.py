@@ -3,6 +3,7 @@
 import re
 from base64 import b64encode
 from collections.abc import Sequence
+from http import HTTPStatus
 from typing import Final
 
 import msgspec
@@ -27,6 +28,7 @@ class GroupKind(msgspec.Struct, frozen=True, gc=False):
 
 
 _NAMESPACE: Final = GroupKind("Namespace", version="v1")
+_POD: Final = GroupKind("Pod", version="v1")
 
 
 class UserInfo(msgspec.Struct, frozen=True, gc=False):
@@ -58,6 +60,11 @@ class AdmissionRequest(msgspec.Struct, frozen=True, gc=False, rename="camel"):
     def home(self) -> str:
         """The namespace that the object is in; empty for what is in none."""
         return "" if self.is_namespace else self.namespace
+
+    @property
+    def makes_a_pod(self) -> bool:
+        """Whether a Pod is to be made, and none that stands is to be changed."""
+        return self.operation == "CREATE" and self.kind == _POD
 
     def parse(self, around: Surroundings = UNSEEN) -> Request | None:
         """Read the objects; None where there is nothing to judge, as on DELETE.
@@ -108,12 +115,24 @@ def parse(body: bytes) -> AdmissionRequest:
     return review.request
 
 
+class Details(msgspec.Struct, frozen=True, gc=False, rename="camel"):
+    """What a client may make of a refusal: Kubernetes' own try again after so many seconds."""
+
+    retry_after_seconds: int
+
+
 class Status(msgspec.Struct, frozen=True, gc=False):
     """Why something is refused; without the reason kubectl shows no `(Forbidden)`."""
 
     message: str
     code: int = 403
     reason: str = "Forbidden"
+    details: Details | msgspec.UnsetType = msgspec.UNSET
+
+
+#: With it clients of Kubernetes try again by themselves, some ten times.
+_AGAIN_S: Final = 1
+_WARNING_LENGTH: Final = 256
 
 
 class Answer(msgspec.Struct, frozen=True, gc=False, rename="camel", omit_defaults=True):
@@ -151,6 +170,19 @@ def patched(uid: str, operations: list[Operation], annotations: dict[str, str]) 
         patch=b64encode(_encoder.encode(operations)).decode(),
         audit_annotations=annotations,
     )
+
+
+def held(answer: Answer, text: str) -> tuple[Answer, str]:
+    """Answer that it can't be done yet, in place of another answer; with the verdict."""
+    details = Details(_AGAIN_S)
+    status = Status(text, HTTPStatus.TOO_MANY_REQUESTS, "TooManyRequests", details)
+    return Answer(answer.uid, allowed=False, status=status), "held"
+
+
+def warned(answer: Answer, text: str) -> tuple[Answer, str]:
+    """Answer the same, with a further warning; with the verdict."""
+    warnings = [*(answer.warnings or ()), text[:_WARNING_LENGTH]]
+    return msgspec.structs.replace(answer, warnings=warnings), "warned"
 
 
 def parse_timeout(text: str | None, default_s: float) -> float:

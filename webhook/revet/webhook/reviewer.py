@@ -18,10 +18,11 @@ from revet.core.errors import ManifestError
 from revet.core.message import audit, denial, plain, warnings
 from revet.core.model.mode import Mode
 from revet.core.model.policy import GROUP
+from revet.webhook.decision_line import DecisionLine, fold
 from revet.webhook.images import ImageSource
 from revet.webhook.metrics import Metrics
 from revet.webhook.policies import Knowledge
-from revet.webhook.review import AdmissionRequest, Answer, Status, patched
+from revet.webhook.review import AdmissionRequest, Answer, Status, held, patched, warned
 
 _MOST_PATHS: Final = 50
 _CONTROLLERS: Final = ("system:serviceaccount:kube-system:", "system:kube-controller-manager")
@@ -89,7 +90,7 @@ class Reviewer:
     async def _answer(
         self, door: Door, key: str, request: AdmissionRequest, deadline: float
     ) -> tuple[Answer, str, Decision]:
-        path = door.path(key)
+        path, arrived = door.path(key), self._knowledge.births.time()
         if request.kind.group == GROUP:
             return self._probed(path, request), "allowed", Decision()
         applied = await self._knowledge.applied(path, request.home, deadline)
@@ -104,12 +105,20 @@ class Reviewer:
         if is_patch:
             return self._patch(request, parsed, applied)
         decision = await self._judge(door, parsed, applied, deadline)
-        if not decision.verdicts:
-            notes = _note_stale(parsed) or None
-            return Answer(request.uid, allowed=True, audit_annotations=notes), "allowed", decision
-        if not request.dry_run:
+        if decision.verdicts and not request.dry_run:
             self._count(path, parsed, decision)
-        return self._decided(door, request, parsed, decision)
+        lack = None
+        is_new = request.makes_a_pod and not parsed.is_mirror
+        if is_new and door is Door.VALIDATE and decision.allowed:
+            lack = await self._knowledge.lack(applied, request.namespace, arrived, deadline)
+        decided = self._decided(door, request, parsed, decision)
+        if lack is None:
+            return decided
+        if not request.dry_run:
+            self._metrics.waits.labels("held" if lack.holds else "admitted").inc()
+        text = plain(lack.describe(_title(request), request.namespace))
+        answer, verdict = held(decided[0], text) if lack.holds else warned(decided[0], text)
+        return answer, verdict, decision
 
     async def _judge(
         self, door: Door, parsed: Request, applied: tuple[Applied, ...], deadline: float
@@ -151,6 +160,9 @@ class Reviewer:
     def _decided(
         self, door: Door, request: AdmissionRequest, parsed: Request, decision: Decision
     ) -> tuple[Answer, str, Decision]:
+        if not decision.verdicts:
+            notes = _note_stale(parsed) or None
+            return Answer(request.uid, allowed=True, audit_annotations=notes), "allowed", decision
         subject = parsed.subject
         allowed = decision.allowed or not door.may_refuse
         warned = warnings(subject, decision)
@@ -205,7 +217,10 @@ class Reviewer:
             self._metrics.fail_closed.labels(reason).inc()
             return Answer(request.uid, allowed=False, status=Status(text))
         return Answer(
-            request.uid, allowed=True, warnings=[text[:256]], audit_annotations={"unjudged": text}
+            request.uid,
+            allowed=True,
+            warnings=[text[:256]],
+            audit_annotations={"unjudged": text},
         )
 
     def _count(self, path: str, parsed: Request, decision: Decision) -> None:
@@ -230,7 +245,7 @@ class Reviewer:
         decision: Decision,
         elapsed_s: float,
     ) -> None:
-        line = _DecisionLine(
+        line = DecisionLine(
             time=self._log.time(),
             door=door.value,
             uid=request.uid,
@@ -242,34 +257,9 @@ class Reviewer:
             dry_run=bool(request.dry_run),
             verdict=verdict,
             ms=round(elapsed_s * 1000, 3),
-            findings=_lines(decision) if decision.verdicts else [],
+            findings=fold(decision) if decision.verdicts else [],
         )
         self._log.write_line(line)
-
-
-class _FindingLine(msgspec.Struct, gc=False):
-    policy: str
-    control: str
-    mode: str
-    count: int
-
-
-class _DecisionLine(msgspec.Struct, gc=False, kw_only=True, rename="camel"):
-    """The line of one decision; a Struct, since one is written for every review."""
-
-    time: str
-    event: str = "decision"
-    door: str
-    uid: str
-    user: str
-    operation: str
-    kind: str
-    namespace: str
-    name: str
-    dry_run: bool
-    verdict: str
-    ms: float
-    findings: list[_FindingLine]
 
 
 def _note_stale(parsed: Request) -> dict[str, str]:
@@ -282,12 +272,3 @@ def _title(request: AdmissionRequest) -> str:
     """Name an object that was not read."""
     namespace = f"{request.home}/" if request.home else ""
     return f"{request.kind.kind} {namespace}{request.name or '*'}"
-
-
-def _lines(decision: Decision) -> list[_FindingLine]:
-    """Fold the findings: a line must not grow with the number of containers."""
-    folded = Counter(
-        (each.applied.policy.name, each.finding.control, each.mode.value)
-        for each in decision.verdicts
-    )
-    return [_FindingLine(*labels, number) for labels, number in folded.items()]

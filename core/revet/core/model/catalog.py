@@ -157,9 +157,5 @@ UNSUPPORTED: tuple[str, ...] = (
     "spec.network.allow.ingressControllers",
     "spec.network.flows",
     "spec.network.databases",
-    "spec.namespaces.resourceQuota",
-    "spec.namespaces.limitRange",
-    "spec.namespaces.serviceAccounts",
-    "spec.namespaces.drift",
     "spec.runtime",
 )

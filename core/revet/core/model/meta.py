@@ -17,6 +17,8 @@ SOURCE_ANNOTATION: Final = "revet.dev/source"
 PAUSED_ANNOTATION: Final = "revet.dev/paused"
 #: On a namespace: the Pod Security labels that stood there before ours, as JSON.
 POD_SECURITY_ANNOTATION: Final = "revet.dev/pod-security-before"
+#: On a ServiceAccount: what its automountServiceAccountToken said before ours, where it said so.
+AUTOMOUNT_ANNOTATION: Final = "revet.dev/automount-before"
 
 #: On a Pod: when its images were pinned, and to what.
 PINNED_ANNOTATION: Final = "revet.dev/pinned"

@@ -17,7 +17,10 @@ class LimitRangeItem(Wire, frozen=True, gc=False):
 
     type: str = ""
     default: dict[str, Any] | None = None
+    default_request: dict[str, Any] | None = None
     max: dict[str, Any] | None = None
+    min: dict[str, Any] | None = None
+    max_limit_request_ratio: dict[str, Any] | None = None
 
 
 class LimitRangeSpec(Wire, frozen=True, gc=False):
@@ -36,6 +39,8 @@ class ResourceQuotaSpec(Wire, frozen=True, gc=False):
     """A ResourceQuota's spec."""
 
     hard: dict[str, Any] | None = None
+    scopes: tuple[str, ...] | None = None
+    scope_selector: dict[str, Any] | None = None
 
 
 class ResourceQuota(Wire, frozen=True, gc=False):

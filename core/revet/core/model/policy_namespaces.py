@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import Field
 
 from revet.core.model.policy_network import Switch
-from revet.core.model.schema import Expects, Model, Text
+from revet.core.model.schema import Expects, Model, Text, rule
 
 # As resource.Quantity is written, and as controller-gen writes its pattern.
 QUANTITY = (
@@ -107,7 +107,16 @@ class ServiceAccounts(Model):
     """What is written into the ServiceAccount `default`."""
 
     automount_token: bool | None = None
-    """Whether pods get its token mounted; false is the hardening. Default: left as it is."""
+    """Whether pods get its token mounted; only false may be asked for. Default: left as it is."""
+
+    @rule(
+        "!has(self.automountToken) || !self.automountToken",
+        "must be false: true is what Kubernetes does by itself, and nothing is written for it",
+        "automountToken",
+    )
+    def only_takes_away(self) -> bool:
+        """Tell whether it does not ask for the token to be mounted."""
+        return not self.automount_token
 
 
 class Namespaces(Model):
@@ -125,3 +134,9 @@ class Namespaces(Model):
     """What is written into the ServiceAccount `default`. Default: nothing."""
     drift: Drift = Drift.CORRECT
     """Correct (default): foreign edits are undone. Report: only told."""
+
+    @property
+    def asks_for_something(self) -> bool:
+        """Whether anything is to be written at all."""
+        parts = (self.pod_security, self.resource_quota, self.limit_range, self.service_accounts)
+        return any(part is not None for part in parts)

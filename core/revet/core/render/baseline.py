@@ -142,6 +142,15 @@ def restored(labels_now: Mapping[str, str], before: Before) -> dict[str, str | N
     }
 
 
+def is_as_strict(live_labels: Mapping[str, str], wanted: Mapping[str, str]) -> bool:
+    """Return whether labels are at least as strict as wanted ones, in each mode that is wanted."""
+    for mode in MODES:
+        ours, theirs = _read(mode, wanted), _read(mode, live_labels)
+        if ours is not None and (theirs is None or theirs.rank < ours.rank):
+            return False
+    return True
+
+
 def rewritten(namespace: Manifest, before: Before) -> frozenset[str]:
     """Return the labels of `before` that others have written since we did.
 

@@ -5,26 +5,17 @@ https://kubernetes.io/docs/reference/kubernetes-api/policy-resources/network-pol
 """
 
 import re
-from hashlib import sha256
 from typing import Final
 
-from revet.core.model.meta import (
-    POLICY_ANNOTATION,
-    QUARANTINE_LABEL,
-    SOURCE_ANNOTATION,
-    Manifest,
-    Owner,
-    render_metadata,
-)
-from revet.core.model.policy import GROUP, KIND, VERSION, HardeningPolicy
+from revet.core.model.meta import QUARANTINE_LABEL, Manifest
+from revet.core.model.policy import GROUP, KIND, HardeningPolicy
 from revet.core.model.policy_network import Direction, Network, Switch
 from revet.core.model.selector import Operator, Requirement
+from revet.core.render.owned import HASH_LENGTH, digest, owned_metadata
 from revet.core.render.selector import render_selector
 
-#: Nobody finds a second name with the hash of a policy that stands, to take its objects' names.
-_HASH_LENGTH: Final = 20
 #: How all of them are named.
-NAMES: Final = re.compile(rf"revet-[0-9a-f]{{{_HASH_LENGTH}}}-(isolate|dns|same-namespace)")
+NAMES: Final = re.compile(rf"revet-[0-9a-f]{{{HASH_LENGTH}}}-(isolate|dns|same-namespace)")
 # NetworkPolicies add up: an allow that selected a quarantined pod would open it again.
 _NOT_QUARANTINED: Final = Requirement(key=QUARANTINE_LABEL, operator=Operator.DOES_NOT_EXIST)
 # Where NodeLocal DNSCache listens on each node:
@@ -58,17 +49,7 @@ def is_policys(manifest: Manifest) -> bool:
 def is_named_for(name: str, policy: str) -> bool:
     """Return whether a NetworkPolicy has a name that is one of this policy's alone."""
     found = NAMES.fullmatch(name)
-    return found is not None and name.split("-")[1] == _digest(policy)
-
-
-def _digest(name: str) -> str:
-    """Return what stands for a policy's name, which may be longer than an object's has room for."""
-    return sha256(name.encode()).hexdigest()[:_HASH_LENGTH]
-
-
-def policy_owner(policy: HardeningPolicy) -> Owner:
-    """Return the policy as the owner of what is made for it."""
-    return Owner(f"{GROUP}/{VERSION}", KIND, policy.metadata.name, policy.metadata.uid)
+    return found is not None and name.split("-")[1] == digest(policy)
 
 
 def _directions(network: Network) -> list[str]:
@@ -120,15 +101,9 @@ def _allow(policy: HardeningPolicy, directions: list[str]) -> Manifest:
 def _manifest(
     policy: HardeningPolicy, namespace: str, role: str, source: str, spec: Manifest
 ) -> Manifest:
-    annotations = {POLICY_ANNOTATION: policy.metadata.name, SOURCE_ANNOTATION: source}
     return {
         "apiVersion": "networking.k8s.io/v1",
         "kind": "NetworkPolicy",
-        "metadata": render_metadata(
-            f"revet-{_digest(policy.metadata.name)}-{role}",
-            policy_owner(policy),
-            namespace,
-            annotations,
-        ),
+        "metadata": owned_metadata(policy, namespace, role, source),
         "spec": spec,
     }
