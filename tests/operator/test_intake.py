@@ -2,7 +2,7 @@
 
 import io
 import json
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -150,7 +150,13 @@ def test_one_odd_object_hides_no_other() -> None:
 class Listed(Written):
     """Objects of which many namespaces are there, and one that nobody can read."""
 
-    async def list(self, kind: str, namespace: str = "", selector: str = "") -> list[Manifest]:
+    async def list(
+        self,
+        kind: str,
+        namespace: str = "",
+        selector: str = "",
+        trim: Callable[[Manifest], Manifest] = dict,  # noqa: ARG002 -- as its twin
+    ) -> list[Manifest]:
         """List them."""
         assert (namespace, bool(selector)) == ("", kind in OWN_KINDS)
         if kind != "Namespace":

@@ -11,6 +11,7 @@ from typing import Final
 from revet.adapters.kube import KubeError
 from revet.core.model.meta import MANAGED_SELECTOR, Manifest
 from revet.operator.context import Context
+from revet.operator.ownership import strip
 from revet.operator.picture import Key, NamespaceSeen, Picture, PolicySeen
 
 #: Our own objects that are watched; Secrets are read when they are needed.
@@ -72,8 +73,10 @@ class Intake:
     async def _compare(self, kind: str) -> None:
         context = self._context
         before, gone = seen(context.picture, kind), context.picture.gone
-        selector = MANAGED_SELECTOR if kind in OWN_KINDS else ""
-        listed = await context.objects.list(kind, selector=selector)
+        if kind in OWN_KINDS:
+            listed = await context.objects.list(kind, selector=MANAGED_SELECTOR, trim=strip)
+        else:
+            listed = await context.objects.list(kind)
         found = compare(context.picture, kind, before, listed, gone, self._note_odd)
         for number, touched in enumerate(found):
             context.queue.add_all(touched)

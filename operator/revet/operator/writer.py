@@ -50,13 +50,18 @@ class Writer:
         tolerated_keys: frozenset[str],
         clock: Callable[[], float],
         requeue: Callable[[Key, float], None],
+        tell: Callable[[Manifest, str], None] = lambda *_: None,
     ) -> None:
-        """Set up; `requeue` looks at a key again after some seconds, `clock` only rises."""
+        """Set up; `requeue` looks at a key again after some seconds, `clock` only rises.
+
+        `tell` is told of each foreign edit that is undone: the object, and what was done to it.
+        """
         self._objects = objects
         self._picture = picture
         self._tolerated_keys = tolerated_keys
         self._clock = clock
         self._requeue = requeue
+        self._tell = tell
         self._written: dict[Place, Manifest] = {}
         self._contests: dict[Place, Contest] = {}
         self._drifts: dict[Key, dict[Place, Drift]] = {}
@@ -142,9 +147,10 @@ class Writer:
         contest = self._contests.get(place, Contest())
         urgent = live is None or widens(desired, live, self._tolerated_keys)
         wait_s = 0.0 if urgent else contest.wait(now)
+        drift = Drift(now, _word(desired, live), contest.is_contested(now))
         if wait_s <= 0:
             self._contests[place] = contest.corrected(now)
-        drift = Drift(now, _word(desired, live), contest.is_contested(now))
+            self._tell(live or desired, drift.text)
         self._drifts.setdefault(key, {})[place] = drift
         if wait_s > 0:
             self._requeue(key, wait_s)

@@ -1,0 +1,151 @@
+"""What the audit has seen, by watches: what it judges, and what stands beside that.
+
+A kind is watched only while some policy has a control that reads it.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterable, Sequence
+from typing import Final
+
+from revet.adapters.kube import Collection, Kube
+from revet.adapters.watcher import Freshness, Watcher
+from revet.core.errors import ManifestError
+from revet.core.kinds import BESIDE, BY_NAME, Kind
+from revet.core.ledger import Place
+from revet.core.neighbours import NEIGHBOURS, Neighbours, read_neighbour
+from revet.operator.shelf import Shelf, locate, trim
+
+_REFUSED_S: Final = 600.0
+_READY_S: Final = 0.2
+_KINDS: Final[dict[str, Kind]] = BY_NAME | {kind.name: kind for kind in BESIDE}
+
+#: Told where something has changed: a namespace, and the object, None where it is all of them.
+Touched = Callable[[str, Place | None], None]
+
+
+class Sightings:
+    """Keeps the kinds that are wanted, by a watch of each."""
+
+    def __init__(
+        self, touched: Touched, complain: Callable[[str], None], clock: Callable[[], float]
+    ) -> None:
+        """Start without a watch."""
+        self.shelf = Shelf()
+        self.neighbours = Neighbours(self.is_seen)
+        self._touched = touched
+        self._complain = complain
+        self._clock = clock
+        self._beside: frozenset[str] = frozenset()
+        self._wanted: frozenset[str] = frozenset()
+        self._wishes = asyncio.Event()
+        self._freshness: dict[str, Freshness] = {}
+        self._watchers: dict[str, Watcher] = {}
+
+    def want(self, judged: Iterable[str], beside: Iterable[str]) -> None:
+        """Say which kinds are judged from now on, and which are looked up."""
+        self._beside = frozenset(beside)
+        wanted = self._beside.union(judged)
+        if wanted != self._wanted:
+            self._wanted = wanted
+            self._wishes.set()
+
+    def is_seen(self, kind: str) -> bool:
+        """Return whether all objects of a kind are known."""
+        freshness = self._freshness.get(kind)
+        return freshness is not None and freshness.is_synced and not self._is_refused(kind)
+
+    async def wait(self) -> None:
+        """Return when every kind that is wanted was listed, or may not be."""
+        while not all(self.is_seen(kind) or self._is_refused(kind) for kind in self._wanted):  # noqa: ASYNC110 -- of many watches
+            await asyncio.sleep(_READY_S)
+
+    async def run(self, kube: Kube) -> None:
+        """Watch what is wanted, until cancelled."""
+        running: dict[str, asyncio.Task[None]] = {}
+        async with asyncio.TaskGroup() as tasks:
+            while True:
+                self._wishes.clear()
+                for kind in running.keys() - self._wanted:
+                    running.pop(kind).cancel()
+                    self._forget(kind)
+                for kind in sorted(self._wanted - running.keys()):
+                    running[kind] = tasks.create_task(self._open(kube, kind).run())
+                await self._wishes.wait()
+
+    def take(self, kind: str, data: bytes) -> tuple[str, Place]:
+        """Take in an object; return where it belongs."""
+        home, place = locate(kind, data)
+        if self.shelf.put(home, place, data):
+            self._touched(home, place)
+            if kind in NEIGHBOURS:
+                self._put_beside(kind, home, data)
+        return home, place
+
+    def lose(self, kind: str, home: str, place: Place) -> None:
+        """Forget an object."""
+        data = self.shelf.get(home, place)
+        self.shelf.drop(home, place)
+        self._touched(home, place)
+        if data is not None and kind in NEIGHBOURS:
+            self.neighbours.drop(read_neighbour(kind, data))
+            self._touch_around(kind, home)
+
+    def _put_beside(self, kind: str, home: str, data: bytes) -> None:
+        try:
+            self.neighbours.put(read_neighbour(kind, data))
+        except ManifestError as error:
+            self._complain(f"it counts as absent: {error}")
+        self._touch_around(kind, home)
+
+    def _touch_around(self, kind: str, home: str) -> None:
+        """Have looked at again what may be judged by an object: what is in no namespace, by all."""
+        if kind in self._beside:
+            for each in [home] if home else self.shelf.namespaces:
+                self._touched(each, None)
+
+    def _open(self, kube: Kube, kind: str) -> Watcher:
+        freshness = self._freshness[kind] = Freshness(self._clock)
+        collection = Collection(_KINDS[kind].path)
+        copy = _Copy(self, kind)
+        watcher = Watcher(
+            kube, collection, copy, freshness, self._complain, trim=trim, refused_s=_REFUSED_S
+        )
+        self._watchers[kind] = watcher
+        return watcher
+
+    def _forget(self, kind: str) -> None:
+        self._freshness.pop(kind, None)
+        self._watchers.pop(kind, None)
+        self._forget_objects(kind)
+
+    def _forget_objects(self, kind: str) -> None:
+        for home, place in list(self.shelf.of_kind(kind)):
+            self.shelf.drop(home, place)
+            self._touched(home, place)
+        self.neighbours.forget(kind)
+
+    def _is_refused(self, kind: str) -> bool:
+        watcher = self._watchers.get(kind)
+        return watcher is not None and watcher.is_refused
+
+
+class _Copy:
+    """What one kind's watch feeds."""
+
+    def __init__(self, sightings: Sightings, kind: str) -> None:
+        self._sightings = sightings
+        self._kind = kind
+
+    def replace(self, objects: Sequence[bytes]) -> None:
+        """Take these objects for all there are."""
+        there = {self._sightings.take(self._kind, data) for data in objects}
+        for home, place in set(self._sightings.shelf.of_kind(self._kind)) - there:
+            self._sightings.lose(self._kind, home, place)
+
+    def put(self, data: bytes) -> None:
+        """Take an object that is new or has changed."""
+        self._sightings.take(self._kind, data)
+
+    def drop(self, data: bytes) -> None:
+        """Forget an object."""
+        self._sightings.lose(self._kind, *locate(self._kind, data))
