@@ -80,12 +80,7 @@ def test_at_rest_only_the_lease_is_written(resting: tuple[Release, list[str]]) -
     # Every two seconds it asks for the Lease and renews it; more often it does not.
     lease = {verb: told.pop((OPERATOR, verb, "leases")) for verb in ("get", "update")}
     assert all(40 <= times <= 62 for times in lease.values()), lease
-    # Its audits were among it; they read pods and nothing else.
-    assert told.pop((OPERATOR, "list", "pods")) in range(3, 6)
-    # Each half minute it looks at its two Secrets, which it may not watch, and at their owner.
-    looks = [told.pop((OPERATOR, "get", each)) for each in ("secrets", "clusterroles")]
-    assert looks[0] == 2 * looks[1], looks
-    assert looks[1] in range(3, 6), looks
+    # Its audits were among it; they read nothing. Watches end after half an hour to an hour.
     assert told.total() <= 4, told
     _see_that_it_counts(release, namespaces[0])
 

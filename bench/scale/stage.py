@@ -12,7 +12,7 @@ from typing import Final
 
 from bench.scale import population
 from bench.scale.loop import Request, send_all
-from e2e.api import Api, wait_for
+from e2e.api import APPLY, Api, wait_for
 from e2e.cluster.controlplane import ControlPlane
 from e2e.release import Release
 from e2e.reports import REPORTS_CRD
@@ -20,7 +20,6 @@ from e2e.trail import Trail
 from revet.core.plan import identify
 from tests.support.manifests import Manifest
 
-APPLY: Final = "application/apply-patch+yaml"
 _PATHS: Final = {
     "Namespace": "/api/v1/namespaces",
     "Pod": "/api/v1/namespaces/{}/pods",
@@ -113,9 +112,9 @@ class Stage:
         """Give a namespace to a team."""
         self.plane.kubectl("label", "namespace", namespace, f"team={team}", "--overwrite")
 
-    def recreate(self, namespace: str) -> None:
-        """Delete the pods of a namespace, and create them anew."""
-        pods = list(population.pods(namespace))
+    def recreate(self, namespaces: Iterable[str]) -> None:
+        """Delete all pods of some namespaces, and create them anew."""
+        pods = [pod for name in namespaces for pod in population.pods(name)]
         self.send(self.request("DELETE", each) for each in pods)
         self.send(self.request("POST", each) for each in pods)
 

@@ -11,7 +11,7 @@ import pytest
 from revet.adapters.kube import KubeError
 from revet.core.compiled_policy import CompiledPolicy
 from revet.core.model.mode import Mode
-from revet.operator import reconcile
+from revet.operator import reconcile, resync
 from revet.operator.audit import Audit
 from revet.operator.context import Context
 from revet.operator.entries import Entries
@@ -191,7 +191,7 @@ async def test_others_have_their_turn_while_much_is_looked_at(context: Context) 
 class Odd(Entries):
     """Entries that cannot count replicas: whatever they read is not as it should be."""
 
-    async def count_replicas(self) -> None:
+    async def count_replicas(self) -> bool:
         """Fail."""
         raise KeyError("addresses")
 
@@ -202,14 +202,15 @@ async def test_what_all_share_is_looked_at_again_and_again(
     reconciler = Reconciler(context, Audit(context))
     reconciler.entries = Odd(context)
     _select(context, 1, 2)
-    task = asyncio.create_task(reconcile.keep_fresh(reconciler, context, 0.001))
-    found = []
-    while Key("namespace", "n1") not in found:
+    task = asyncio.create_task(resync.keep_fresh(reconciler, context, 0.001))
+    found: list[Key] = []
+    while found.count(Key("namespace", "n1")) < 3:
         found.append(await context.queue.get())
         context.queue.done(found[-1])
     assert not task.done()
     task.cancel()
-    # Each round that, and everything else in one of many.
-    assert found.count(CLUSTER) >= 10
-    assert found.count(Key("policy", "p0")) == found.count(Key("namespace", "n0")) == 1
-    assert {line["event"] for line in _logged(context, output)} == {"failed"}
+    assert found.count(CLUSTER) >= 2
+    assert found.count(Key("policy", "p0")) >= 2
+    assert found.count(Key("namespace", "n0")) >= 2
+    # Replicas were counted all the while, and what is watched for is not there.
+    assert {line["event"] for line in _logged(context, output)} == {"failed", "error"}

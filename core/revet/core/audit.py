@@ -101,6 +101,8 @@ class Tally:
         self._broken: set[str] = set()
         self._unknown: set[str] = set()
         self._top: dict[tuple[str, str, str], tuple[_Rank, TopFinding]] = {}
+        #: The last of the top, once it is full.
+        self._worst: _Rank | None = None
         #: How many there are of each control; a pod counts, whosever it is.
         self.findings: Counter[str] = Counter()
 
@@ -139,6 +141,8 @@ class Tally:
         place = (found.control, namespace, workload)
         order = _SEVERITY[found.control]
         rank = (not found.would_deny, order, namespace, workload, found.message)
+        if self._worst is not None and rank >= self._worst:
+            return  # most of them: there are ten that concern more
         known = self._top.get(place)
         if known is not None and known[0] <= rank:
             return
@@ -148,6 +152,8 @@ class Tally:
         self._top[place] = (rank, top)
         if len(self._top) > _MOST_FINDINGS:
             del self._top[max(self._top, key=lambda each: self._top[each][0])]
+        if len(self._top) == _MOST_FINDINGS:
+            self._worst = max(each for each, _ in self._top.values())
 
 
 def note(

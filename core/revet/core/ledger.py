@@ -51,13 +51,14 @@ class Ledger:
         several = chain.from_iterable(self._records.get(namespace, {}).values())
         return (each for each in several if each.policy == policy)
 
-    def tally(self, policy: str) -> Tally:
-        """Count what a policy finds everywhere."""
+    def tally(self, policy: str) -> Iterator[Tally]:
+        """Count what a policy finds, a namespace at a time; the last one counts all of them."""
         tally = Tally()
-        for namespace in self._records:
+        yield tally
+        for namespace in list(self._records):
             for record in self.records(policy, namespace):
                 tally.add(namespace, record)
-        return tally
+            yield tally
 
     def _forget(self, namespace: str, place: Place) -> tuple[Record, ...]:
         kept = self._records.get(namespace, {})

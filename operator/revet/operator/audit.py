@@ -25,6 +25,7 @@ _NOT_WATCHED: Final = TEMPLATES | {"Secret"}
 _SETTLE_S: Final = 0.5  # changes come in bursts
 _UNTOLD_S: Final = 30.0  # what policies ask for is written first
 _TOLD_S: Final = 10.0  # between two counts of everything
+_RARELY: Final = 20.0  # times as long as to count took
 _RESTS: Final = 1.0  # times as long as the last namespace took: others need their turn
 _AT_ONCE: Final = 25
 
@@ -47,6 +48,7 @@ class Audit:
         #: Policies of which something new was found since they were counted.
         self._stale: set[str] = set()
         self._counted_at = float("-inf")
+        self._told_s = _TOLD_S
         self._drained = asyncio.Event()
         self._first = asyncio.Event()
         self.tallies: dict[str, Tally] = {}
@@ -118,7 +120,7 @@ class Audit:
         while True:
             await self._drained.wait()
             self._drained.clear()
-            wait_s = self._counted_at + _TOLD_S - self._clock()
+            wait_s = self._counted_at + self._told_s - self._clock()
             if wait_s > 0 and self._stale <= self.tallies.keys():
                 with suppress(TimeoutError):
                     async with asyncio.timeout(wait_s):
@@ -131,12 +133,19 @@ class Audit:
 
     async def _count(self) -> None:
         """Count anew what has changed, and have it told."""
+        began = self._clock()
         stale, self._stale = self._stale, set()
-        for policy in stale & {each.name for each in self._policies()}:
-            tally = self.tallies[policy] = self.ledger.tally(policy)
+        for policy in stale:
+            tally = Tally()
+            for number, tally in enumerate(self.ledger.tally(policy)):  # noqa: B007 -- the last one counts
+                if number % _AT_ONCE == 0:
+                    await asyncio.sleep(0)
+            if policy not in self._context.picture.policies:
+                continue
+            self.tallies[policy] = tally
             self._context.metrics.audit.note(policy, tally.findings)
             self._context.statuses.add(Key("status", policy))
-            await asyncio.sleep(0)
+        self._told_s = max(_TOLD_S, _RARELY * (self._clock() - began))
         self._counted_at = self._clock()
 
     async def _judge_namespace(self, namespace: str, places: Collection[Place] | None) -> None:

@@ -36,7 +36,8 @@ from revet.operator.metrics import Metrics
 from revet.operator.owner import read_owner
 from revet.operator.picture import CLUSTER, Key, Picture
 from revet.operator.queue import Queue
-from revet.operator.reconcile import Reconciler, keep_fresh
+from revet.operator.reconcile import Reconciler
+from revet.operator.resync import keep_fresh
 from revet.operator.settings import Settings, parse_url
 from revet.operator.watches import watch
 from revet.operator.writer import Writer

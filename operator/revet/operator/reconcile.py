@@ -4,7 +4,6 @@ import asyncio
 import json
 import time
 from collections.abc import Iterator, Mapping
-from itertools import count
 from typing import Any, Final, NamedTuple
 
 from pydantic import ValidationError
@@ -23,7 +22,6 @@ from revet.operator.picture import CLUSTER, Key, NamespaceSeen, PolicySeen
 from revet.operator.queue import Queue
 
 _WORKERS: Final = 16
-_ROUNDS_TO_RESYNC: Final = 20
 _UNTOLD_S: Final = 5.0  # a status waits no longer for the work, however much there is
 _BACKOFF_S: Final = (1.0, 2.0, 5.0, 15.0, 30.0)
 
@@ -269,24 +267,3 @@ def _read_status(status: Mapping[str, Any] | None) -> HardeningPolicyStatus | No
     except ValidationError:
         # Somebody else's writing: ours comes in its place.
         return None
-
-
-async def keep_fresh(reconciler: Reconciler, context: Context, every_s: float) -> None:
-    """Count the webhook's replicas, and look at everything again now and then, until cancelled.
-
-    Events can get lost, and certificates grow old without one. Of the Secrets there are none: to
-    watch them would take the right to list them all.
-    """
-    picture = context.picture
-    for rounds in count(1):
-        try:
-            await reconciler.entries.count_replicas()
-        except KubeError as error:
-            context.log.complain(str(error))
-        except Exception as error:  # noqa: BLE001 -- one odd object must not end the leader
-            context.log.fail(error, about="replicas")
-        context.queue.add(CLUSTER)
-        if rounds % _ROUNDS_TO_RESYNC == 0:
-            context.queue.add_all(Key("policy", name) for name in picture.policies)
-            context.queue.add_all(Key("namespace", name) for name in picture.namespaces)
-        await asyncio.sleep(every_s)
