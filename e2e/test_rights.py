@@ -55,18 +55,19 @@ NEEDED: Final = (
         (WEBHOOK, ("watch", "hardeningpolicies"), True),
         (WEBHOOK, ("patch", "hardeningpolicies", _STATUS), False),
         (WEBHOOK, ("create", "events", _OTHER), True),
-        (OPERATOR, ("create", "events", _OTHER), False),
+        (OPERATOR, ("create", "events", _OTHER), True),
+        (OPERATOR, ("delete", "events", _OTHER), False),
         (OPERATOR, ("delete", "networkpolicies", _OTHER), True),
         *(
             (account, (verb, kind, _ALL), True)
             for account in (WEBHOOK, OPERATOR)
             for kind in NEEDED
             for verb in ("list", "watch")
-            if account == WEBHOOK or verb == "list"
         ),
         *(
-            (OPERATOR, ("list", kind, _ALL), True)
+            (OPERATOR, (verb, kind, _ALL), True)
             for kind in ("services", "ingresses", "limitranges", "resourcequotas")
+            for verb in ("list", "watch")
         ),
         (WEBHOOK, ("get", "serviceaccounts/default", _OTHER), False),
         (WEBHOOK, ("list", "services", _ALL), False),

@@ -26,7 +26,8 @@ _SETTLE_S: Final = 0.5  # changes come in bursts
 _UNTOLD_S: Final = 30.0  # what policies ask for is written first
 _TOLD_S: Final = 10.0  # between two counts of everything
 _RARELY: Final = 20.0  # times as long as to count took
-_RESTS: Final = 1.0  # times as long as the last namespace took: others need their turn
+_RESTS: Final = 0.2  # times as long as the last namespace took: others need their turn
+_SWEEP_S: Final = 60.0  # nobody waits for what nobody has changed
 _AT_ONCE: Final = 25
 
 
@@ -85,8 +86,10 @@ class Audit:
     async def _sweep(self) -> None:
         while True:
             await asyncio.sleep(self._context.settings.audit_interval_s)
-            for namespace in self._seen.shelf.namespaces:
+            namespaces = self._seen.shelf.namespaces
+            for namespace in namespaces:
                 self._touch(namespace, None)
+                await asyncio.sleep(_SWEEP_S / len(namespaces))
 
     async def _work(self) -> None:
         while True:

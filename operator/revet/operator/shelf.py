@@ -35,8 +35,17 @@ class _Object(msgspec.Struct):
     metadata: _Named
 
 
-def trim(data: bytes) -> bytes:
-    """Return an object without what no control reads."""
+def pack(data: bytes) -> bytes:
+    """Return an object without what no control reads, compressed."""
+    return zlib.compress(_trim(data), _FAST)
+
+
+def unpack(packed: bytes) -> bytes:
+    """Return it as JSON."""
+    return zlib.decompress(packed)
+
+
+def _trim(data: bytes) -> bytes:
     fields = msgspec.json.decode(data, type=_Fields)
     for name in _NOT_READ:
         fields.pop(name, None)
@@ -58,10 +67,9 @@ class Shelf:
         """Start empty."""
         self._objects: dict[str, dict[Place, bytes]] = {}
 
-    def put(self, namespace: str, place: Place, data: bytes) -> bool:
-        """Take an object as it was trimmed; tell whether it is not what it was."""
+    def put(self, namespace: str, place: Place, packed: bytes) -> bool:
+        """Take an object as it was packed; tell whether it is not what it was."""
         kept = self._objects.setdefault(namespace, {})
-        packed = zlib.compress(data, _FAST)
         if kept.get(place) == packed:
             return False
         kept[place] = packed
@@ -77,7 +85,7 @@ class Shelf:
     def get(self, namespace: str, place: Place) -> bytes | None:
         """Return an object, None where there is none."""
         packed = self._objects.get(namespace, {}).get(place)
-        return None if packed is None else zlib.decompress(packed)
+        return None if packed is None else unpack(packed)
 
     def places(self, namespace: str) -> list[Place]:
         """Return what there is in a namespace."""

@@ -13,7 +13,7 @@ from revet.core.errors import ManifestError
 from revet.core.kinds import BESIDE, BY_NAME, Kind
 from revet.core.ledger import Place
 from revet.core.neighbours import NEIGHBOURS, Neighbours, read_neighbour
-from revet.operator.shelf import Shelf, locate, trim
+from revet.operator.shelf import Shelf, locate, pack, unpack
 
 _REFUSED_S: Final = 600.0
 _READY_S: Final = 0.2
@@ -72,10 +72,11 @@ class Sightings:
                     running[kind] = tasks.create_task(self._open(kube, kind).run())
                 await self._wishes.wait()
 
-    def take(self, kind: str, data: bytes) -> tuple[str, Place]:
+    def take(self, kind: str, packed: bytes) -> tuple[str, Place]:
         """Take in an object; return where it belongs."""
+        data = unpack(packed)
         home, place = locate(kind, data)
-        if self.shelf.put(home, place, data):
+        if self.shelf.put(home, place, packed):
             self._touched(home, place)
             if kind in NEIGHBOURS:
                 self._put_beside(kind, home, data)
@@ -108,7 +109,7 @@ class Sightings:
         collection = Collection(_KINDS[kind].path)
         copy = _Copy(self, kind)
         watcher = Watcher(
-            kube, collection, copy, freshness, self._complain, trim=trim, refused_s=_REFUSED_S
+            kube, collection, copy, freshness, self._complain, trim=pack, refused_s=_REFUSED_S
         )
         self._watchers[kind] = watcher
         return watcher
@@ -138,7 +139,7 @@ class _Copy:
 
     def replace(self, objects: Sequence[bytes]) -> None:
         """Take these objects for all there are."""
-        there = {self._sightings.take(self._kind, data) for data in objects}
+        there = {self._sightings.take(self._kind, packed) for packed in objects}
         for home, place in set(self._sightings.shelf.of_kind(self._kind)) - there:
             self._sightings.lose(self._kind, home, place)
 

@@ -6,8 +6,11 @@ edits at a growing interval, never abandoned.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from hashlib import sha256
 from http import HTTPStatus
-from typing import Final
+from typing import Final, NamedTuple, Self
+
+import msgspec
 
 from revet.adapters.kube import KubeError
 from revet.adapters.objects import Objects
@@ -40,6 +43,19 @@ class Drift:
 Place = tuple[str, str, str]
 
 
+class _Written(NamedTuple):
+    """What was written: its digest, and the policies that own it."""
+
+    digest: bytes
+    policies: tuple[str, ...]
+
+    @classmethod
+    def of(cls, manifest: Manifest) -> Self:
+        owners = manifest["metadata"].get("ownerReferences") or ()
+        policies = tuple(each["name"] for each in owners if each["kind"] == KIND)
+        return cls(sha256(msgspec.json.encode(manifest, order="sorted")).digest(), policies)
+
+
 class Writer:
     """Applies manifests, only where they differ from what stands."""
 
@@ -62,7 +78,8 @@ class Writer:
         self._clock = clock
         self._requeue = requeue
         self._tell = tell
-        self._written: dict[Place, Manifest] = {}
+        #: Of what was written the digest, and the owners: whole manifests would be much to keep.
+        self._written: dict[Place, _Written] = {}
         self._contests: dict[Place, Contest] = {}
         self._drifts: dict[Key, dict[Place, Drift]] = {}
 
@@ -90,11 +107,11 @@ class Writer:
 
     def note_written(self, desired: Manifest) -> None:
         """Note that `desired` stands: what differs from it later is somebody's edit."""
-        self._written[identify(desired)] = desired
+        self._written[identify(desired)] = _Written.of(desired)
 
     def may_write(self, desired: Manifest, live: Manifest | None, key: Key) -> bool:
         """Tell whether what differs is written now: our own change is, and so is most drift."""
-        if self._written.get(identify(desired)) != desired:
+        if self._written.get(identify(desired)) != _Written.of(desired):
             return True
         return self._may_correct(desired, live, key)
 
@@ -119,7 +136,7 @@ class Writer:
 
     def forget_policy(self, name: str) -> None:
         """Forget what was written for a policy that is gone: it goes, and nobody has edited it."""
-        for place in [each for each, made in self._written.items() if _is_for(made, name)]:
+        for place in [each for each, made in self._written.items() if name in made.policies]:
             self._written.pop(place)
             self._contests.pop(place, None)
         self._drifts.pop(Key("policy", name), None)
@@ -159,11 +176,6 @@ class Writer:
 
 def _is_of(place: Place, namespace: str) -> bool:
     return place[1] == namespace or place == ("Namespace", "", namespace)
-
-
-def _is_for(made: Manifest, policy: str) -> bool:
-    owners = made["metadata"].get("ownerReferences") or ()
-    return any(each["kind"] == KIND and each["name"] == policy for each in owners)
 
 
 def _word(desired: Manifest, live: Manifest | None) -> str:
