@@ -5,7 +5,7 @@ SHELL := bash
 .DEFAULT_GOAL := help
 BIN := .venv/bin
 
-.PHONY: help setup lock check build test test-all e2e conformance bench demo cluster cosign generate goldens
+.PHONY: help setup lock check build test test-all e2e conformance bench bench-operator demo cluster cosign generate goldens
 
 help: ## List the targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
@@ -44,6 +44,9 @@ conformance: build ## All upstream fixtures, 100,000 random pods against its eva
 
 bench: build ## Measure; ends with 1 if a figure misses its bar
 	$(BIN)/python -m bench
+
+bench-operator: build ## Measure the operator with 100 and 1,000 namespaces: half an hour
+	$(BIN)/python -m bench.scale
 
 demo: build ## The story on a real API server; KEEP=1 leaves it all up
 	$(BIN)/python -m e2e.demo $(if $(KEEP),--keep)

@@ -16,6 +16,7 @@ from e2e.cluster.controlplane import ControlPlane
 Manifest = Mapping[str, Any]
 
 MERGE: Final = "application/merge-patch+json"
+APPLY: Final = "application/apply-patch+yaml"
 STRATEGIC: Final = "application/strategic-merge-patch+json"
 _DRY_RUN: Final = "?dryRun=All"
 _PLURALS: Final = {

@@ -80,28 +80,23 @@ def test_at_rest_only_the_lease_is_written(resting: tuple[Release, list[str]]) -
     # Every two seconds it asks for the Lease and renews it; more often it does not.
     lease = {verb: told.pop((OPERATOR, verb, "leases")) for verb in ("get", "update")}
     assert all(40 <= times <= 62 for times in lease.values()), lease
-    # Its audits were among it: each lists what is judged, and once more what it is judged by.
-    assert (audits := told.pop((OPERATOR, "list", "pods"))) in range(3, 6)
-    lists = {kind: told.pop(kind) for kind in list(told) if kind[:2] == (OPERATOR, "list")}
-    assert all(times in range(3, 2 * audits + 1) for times in lists.values()), lists
-    # Each half minute it looks at its two Secrets, which it may not watch, and at their owner.
-    looks = [told.pop((OPERATOR, "get", each)) for each in ("secrets", "clusterroles")]
-    assert looks[0] == 2 * looks[1], looks
-    assert looks[1] in range(3, 6), looks
+    # Its audits were among it; they read nothing. Watches end after half an hour to an hour.
     assert told.total() <= 4, told
     _see_that_it_counts(release, namespaces[0])
 
 
 def _see_that_it_counts(release: Release, namespace: str) -> None:
-    """Delete one object, and find the one write that puts it back, and the one that tells of it."""
+    """Delete one object, and find the one write that puts it back, and the two that tell of it."""
     trail = Trail(release.plane)
     place = ("networkpolicies", f"--namespace={namespace}")
     found = json.loads(release.plane.kubectl("get", *place, "--output=json").stdout)
     name = found["items"][0]["metadata"]["name"]
     release.plane.kubectl("delete", *place[:1], name, *place[1:])
-    expected = [
+    expected = {
         ("patch", "networkpolicies", name),
+        ("create", "events", ""),
         ("patch", "hardeningpolicies/status", "rest-a"),
-    ]
+    }
     wait_for(lambda: len(trail.writes()) >= len(expected), "written")
-    assert [(each.verb, each.resource, each.name) for each in trail.writes()] == expected
+    written = [(each.verb, each.resource, each.name) for each in trail.writes()]
+    assert (set(written), len(written)) == (expected, len(expected))

@@ -58,16 +58,20 @@ NEEDED: Final = (
         (WEBHOOK, ("watch", "hardeningpolicies"), True),
         (WEBHOOK, ("patch", "hardeningpolicies", _STATUS), False),
         (WEBHOOK, ("create", "events", _OTHER), True),
-        (OPERATOR, ("create", "events", _OTHER), False),
+        (OPERATOR, ("create", "events", _OTHER), True),
+        (OPERATOR, ("delete", "events", _OTHER), False),
         (OPERATOR, ("delete", "networkpolicies", _OTHER), True),
         *(
             (account, (verb, kind, _ALL), True)
             for account in (WEBHOOK, OPERATOR)
             for kind in NEEDED
             for verb in ("list", "watch")
-            if account == WEBHOOK or verb == "list"
         ),
-        *((OPERATOR, ("list", kind, _ALL), True) for kind in ("services", "ingresses")),
+        *(
+            (OPERATOR, (verb, kind, _ALL), True)
+            for kind in ("services", "serviceaccounts", "ingresses")
+            for verb in ("list", "watch")
+        ),
         *(
             (OPERATOR, (verb, kind, _OTHER), True)
             for kind in ("limitranges", "resourcequotas")
@@ -77,7 +81,6 @@ NEEDED: Final = (
         *((WEBHOOK, ("patch", kind, _OTHER), False) for kind in ("limitranges", "resourcequotas")),
         (OPERATOR, ("patch", "serviceaccounts/default", _OTHER), True),
         (OPERATOR, ("create", "serviceaccounts/default", _OTHER), False),
-        (OPERATOR, ("watch", "serviceaccounts", _ALL), False),
         (WEBHOOK, ("get", "serviceaccounts/default", _OTHER), False),
         (WEBHOOK, ("list", "services", _ALL), False),
         (WEBHOOK, ("list", "secrets", _ALL), False),

@@ -1,7 +1,7 @@
 """What `revet cleanup` takes for ours: what we wrote, and no copy of it."""
 
 import json
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
@@ -91,7 +91,12 @@ class Refusing(Objects):
     """Objects of which one of each sort can't be changed."""
 
     async def list(
-        self, kind: str, namespace: str = "", selector: str = "", fields: str = ""
+        self,
+        kind: str,
+        namespace: str = "",
+        selector: str = "",
+        fields: str = "",
+        trim: Callable[[Manifest], Manifest] = dict,  # noqa: ARG002 -- as its twin
     ) -> list[Manifest]:
         """Give a policy, two namespaces and their ServiceAccounts, or two of a kind."""
         assert namespace == ""

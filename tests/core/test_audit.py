@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from revet.core.audit import Tally, inspect
+from revet.core.audit import Tally, inspect, note
 from revet.core.compiled_policy import CompiledPolicy, apply
 from revet.core.model.mode import Mode
 from revet.core.model.policy_status import Counts, TopFinding
@@ -55,7 +55,9 @@ def _tally(policies: list[CompiledPolicy], pods: list[dict[str, Any]]) -> dict[s
         applied = apply(policies, namespace, PROD, frozenset())
         decision = inspect(subject, document, applied)
         for each in applied:
-            tallies[each.policy.name].add(each, subject, namespace, decision)
+            record = note(each, subject, namespace, decision)
+            if record is not None:
+                tallies[each.policy.name].add(namespace, record)
     return tallies
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from revet.core.admission import Request, judge, read_object
-from revet.core.audit import Tally, inspect
+from revet.core.audit import Tally, inspect, note
 from revet.core.check import Outcome
 from revet.core.checks import ALL, BY_ID
 from revet.core.compiled_policy import Applied, CompiledPolicy
@@ -141,7 +141,9 @@ def _count(manifest: Manifest, policy: CompiledPolicy, around: Surroundings) -> 
     subject = read_object(group, manifest["kind"], data)
     applied = Applied(policy, Mode.ENFORCE, ())
     tally = Tally()
-    tally.add(applied, subject, "shop", inspect(subject, data, [applied], around))
+    record = note(applied, subject, "shop", inspect(subject, data, [applied], around))
+    assert record is not None
+    tally.add("shop", record)
     assert bool(tally.top()) is bool(tally.counts(1).non_compliant)
     return tally.counts(1)
 

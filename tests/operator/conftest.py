@@ -9,6 +9,7 @@ import pytest
 from kubernetes.aio.client.api_client import ApiClient
 
 from revet.adapters.address import Address
+from revet.adapters.events import EventRecorder
 from revet.adapters.kube import Kube
 from revet.adapters.log import Log
 from revet.operator.context import Context
@@ -44,4 +45,5 @@ async def context(output: io.BytesIO) -> AsyncIterator[Context]:
             Metrics(),
             Log(output, lambda: "now", lambda flush: flush),
             now=lambda: datetime.now(UTC),
+            recorder=EventRecorder(Kube(client), "revet-operator", lambda: "now", clock, print),
         )

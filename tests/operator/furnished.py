@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from revet.adapters.kube import KubeError
+from revet.adapters.watcher import Copy
 from revet.core.account import FIELD
 from revet.core.model.meta import FIELD_MANAGER, PAUSED_ANNOTATION, Manifest
 from revet.core.model.policy import parse_policy
@@ -72,10 +73,11 @@ class Desk:
         self.context = replace(context, objects=self.objects, writer=writer)
         self.holdings = Holdings(self.context)
         self.furnishing = Furnishing(self.context, self.holdings)
-        self.copies = {}
+        self.copies: dict[str, Copy] = {}
         for kind in KINDS:
-            _, self.copies[kind], freshness = self.holdings._open(kind)
-            freshness.mark()
+            opened = self.holdings._open(kind)
+            self.copies[kind] = opened.copy
+            opened.freshness.mark()
 
     def know(self, name: str, *, paused: bool = False, uid: str = "", **asked: object) -> Manifest:
         """Learn of a policy."""

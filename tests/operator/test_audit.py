@@ -3,146 +3,199 @@
 import asyncio
 import io
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import replace
-from itertools import pairwise
 
+import msgspec
 import pytest
 
-from revet.adapters.kube import Collection, Kube, KubeError
+from revet.adapters.kube import Collection, Kube, KubeError, WatchEvent
+from revet.core.ledger import Place
 from revet.operator import audit
 from revet.operator.audit import Audit
 from revet.operator.context import Context
 from revet.operator.picture import Key
-from tests.support.manifests import namespace, pod, policy
+from tests.support.manifests import Manifest, namespace, pod, policy
 from tests.webhook.harness import until
 
 LABELS = {"tier": "prod"}
+PODS = "/api/v1/pods"
 
 
-class Pods(Kube):
-    """An API server with one page of pods; it fails as often as the test says."""
+class World(Kube):
+    """An API server with pods; of other kinds there is nothing, or what a test puts in."""
 
     def __init__(self, kube: Kube, number: int) -> None:
         super().__init__(kube.client)
-        made = (pod(f"p{each}") for each in range(number))
-        self.page = [
-            json.dumps({**each, "metadata": {**each["metadata"], "namespace": "shop"}}).encode()
-            for each in made
-        ]
-        self.fails: list[Exception] = []
-        self.asked: list[float] = []
-        #: What a test counts of others' work, and how much of it was while the page was judged.
-        self.turns = 0
-        self.turns_within = 0
+        self.objects: dict[str, list[bytes]] = {PODS: [_pod(f"p{each}") for each in range(number)]}
+        self.refused: dict[str, int] = {}
+        self.asked: list[str] = []
+        self._events: dict[str, asyncio.Queue[WatchEvent]] = {}
 
-    async def pages(self, collection: Collection) -> AsyncIterator[tuple[Sequence[bytes], str]]:
-        """Give the page of pods, or fail; of other kinds there is nothing."""
-        assert collection.page == 100
-        if collection.path != "/api/v1/pods":
-            yield [], "1"
-            return
-        self.asked.append(asyncio.get_running_loop().time())
-        if self.fails:
-            raise self.fails.pop()
-        before = self.turns
-        yield self.page, "1"
-        self.turns_within = self.turns - before
+    async def list(
+        self, collection: Collection, trim: Callable[[bytes], bytes] = bytes
+    ) -> tuple[Sequence[bytes], str]:
+        """Give what there is, or refuse."""
+        self.asked.append(collection.path)
+        if collection.path in self.refused:
+            raise KubeError("refused", self.refused[collection.path])
+        return [trim(each) for each in self.objects.get(collection.path, ())], "1"
+
+    async def watch(
+        self,
+        collection: Collection,
+        version: str,  # noqa: ARG002 -- as its twin
+        silence_s: float,  # noqa: ARG002 -- as its twin
+    ) -> AsyncIterator[WatchEvent]:
+        """Give what a test tells."""
+        events = self._events.setdefault(collection.path, asyncio.Queue())
+        while True:
+            yield await events.get()
+
+    async def request(self, method: str, path: str, *_: object, **__: object) -> bytes:
+        """Serve no API of reports."""
+        raise KubeError(f"{method} {path}: not found", 404)
+
+    def tell(self, event: str, data: bytes, path: str = PODS) -> None:
+        """Have a watch tell of an object."""
+        told = WatchEvent(event, msgspec.Raw(data))
+        self._events.setdefault(path, asyncio.Queue()).put_nowait(told)
+
+
+def _pod(name: str, **spec: object) -> bytes:
+    made = pod(name, **spec)
+    made["metadata"] |= {"namespace": "shop", "resourceVersion": "1", "managedFields": [{"a": 1}]}
+    return json.dumps({**made, "status": {"phase": "Pending"}}).encode()
+
+
+def _stamp(manifest: Manifest) -> Manifest:
+    manifest["metadata"] |= {"uid": "u", "resourceVersion": "1", "generation": 1}
+    return manifest
 
 
 @pytest.fixture
-def pods(context: Context) -> Pods:
-    for see, manifest in (
-        (context.picture.see_policy, policy("strict", LABELS)),
-        (context.picture.see_namespace, namespace("shop", LABELS)),
-    ):
-        manifest["metadata"] |= {"uid": "u", "resourceVersion": "1", "generation": 1}
-        see(manifest, gone=False)
-    return Pods(context.kube, 200)
+def world(context: Context) -> World:
+    context.picture.see_policy(_stamp(policy("strict", LABELS)), gone=False)
+    context.picture.see_namespace(_stamp(namespace("shop", LABELS)), gone=False)
+    return World(context.kube, 200)
 
 
 @pytest.fixture
 async def auditing(
-    context: Context, pods: Pods, monkeypatch: pytest.MonkeyPatch
+    context: Context, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[Audit]:
-    monkeypatch.setattr(audit, "_SETTLE_S", 0)
-    monkeypatch.setattr(audit, "_RESTS", 0)
-    made = Audit(replace(context, kube=pods))
+    for name in ("_SETTLE_S", "_RESTS", "_TOLD_S"):
+        monkeypatch.setattr(audit, name, 0)
+    made = Audit(replace(context, kube=world))
     task = asyncio.create_task(made.run())
     yield made
     assert not task.done(), "the audit has ended"
     task.cancel()
 
 
-async def test_others_have_their_turn_within_a_page(auditing: Audit, pods: Pods) -> None:
+def _counts(auditing: Audit) -> tuple[int, int]:
+    tally = auditing.tallies.get("strict")
+    counts = tally.counts(1) if tally else None
+    return (counts.workloads, counts.non_compliant) if counts else (0, 0)
+
+
+async def test_it_counts_what_is_there_once_all_of_it_was_seen(
+    auditing: Audit, world: World, context: Context
+) -> None:
+    auditing.look_again(["shop"])
+    await until(lambda: auditing.tallies)
+    assert _counts(auditing) == (200, 200)
+    assert world.asked.count(PODS) == 1
+    assert await context.statuses.get() == Key("status", "strict")
+    found = b'revet_findings{control="run-as-non-root",policy="strict",severity="medium"} 200.0'
+    assert found in context.metrics.expose().splitlines()
+
+
+async def test_what_changes_is_judged_when_it_does_and_nothing_is_listed(
+    auditing: Audit, world: World
+) -> None:
+    auditing.look_again(["shop"])
+    await until(lambda: auditing.tallies)
+    asked = len(world.asked)
+    world.tell("ADDED", _pod("new"))
+    await until(lambda: _counts(auditing) == (201, 201))
+    world.tell("DELETED", _pod("new"))
+    world.tell("DELETED", _pod("p1"))
+    await until(lambda: _counts(auditing) == (199, 199))
+    assert len(world.asked) == asked
+
+
+async def test_a_status_is_no_reason_to_judge(
+    auditing: Audit, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    auditing.look_again(["shop"])
+    await until(lambda: auditing.tallies)
+    judged: list[Place] = []
+
+    def judge(_: Audit, __: str, place: Place, ___: object) -> set[str]:
+        judged.append(place)
+        return set()
+
+    monkeypatch.setattr(Audit, "_judge", judge)
+    changed = json.loads(_pod("p1"))
+    changed["status"]["phase"] = "Running"
+    changed["metadata"]["resourceVersion"] = "2"
+    world.tell("MODIFIED", json.dumps(changed).encode())
+    world.tell("MODIFIED", _pod("p2", hostNetwork=True))
+    await until(lambda: judged)
+    assert judged == [("Pod", "p2")]
+
+
+async def test_a_label_makes_one_namespace_be_judged_anew(
+    auditing: Audit, world: World, context: Context
+) -> None:
+    auditing.look_again(["shop"])
+    await until(lambda: auditing.tallies)
+    asked = len(world.asked)
+    other = _stamp(namespace("shop", {}))
+    other["metadata"]["resourceVersion"] = "2"
+    context.picture.see_namespace(other, gone=False)
+    auditing.look_again(["shop"])
+    await until(lambda: _counts(auditing) == (0, 0))
+    assert len(world.asked) == asked
+
+
+async def test_others_have_their_turn_within_a_namespace(auditing: Audit) -> None:
+    turns = 0
+
     async def tick() -> None:
+        nonlocal turns
         while True:
             await asyncio.sleep(0)
-            pods.turns += 1
+            turns += 1
 
+    await auditing._seen.wait()
+    auditing.look_again(["shop"])
+    await auditing._seen.wait()
     ticking = asyncio.create_task(tick())
-    auditing.want()
-    await until(lambda: auditing.tallies)
+    await auditing._judge_namespace("shop", None)
     ticking.cancel()
-    assert pods.turns_within >= len(pods.page) / 25 - 1
-    assert auditing.tallies["strict"].counts(1).workloads == len(pods.page)
+    assert turns >= 200 / 25 - 1
 
 
-async def test_changes_are_audited_apart_but_a_new_policy_at_once(
-    auditing: Audit, pods: Pods
+@pytest.mark.parametrize("status", [403, 404])
+async def test_what_may_not_be_read_or_is_not_served_holds_up_nothing(
+    auditing: Audit, world: World, status: int, output: io.BytesIO, context: Context
 ) -> None:
-    auditing.want()
-    await until(lambda: len(pods.asked) == 1)
-    auditing.want()
-    for _ in range(200):
-        await asyncio.sleep(0)
-    assert len(pods.asked) == 1
-    auditing.want(first=True)
-    await until(lambda: len(pods.asked) == 2)
-    auditing.want()
-    for _ in range(200):
-        await asyncio.sleep(0)
-    assert len(pods.asked) == 2
-
-
-async def test_changes_are_audited_when_the_last_one_is_long_enough_ago(
-    auditing: Audit, pods: Pods, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(audit, "_APART_S", 0.1)
-    for number in range(1, 4):
-        auditing.want()
-        await until(lambda: len(pods.asked) == number)  # noqa: B023
-    assert all(after - before >= 0.1 for before, after in pairwise(pods.asked))
-
-
-async def test_after_a_long_one_even_a_new_policy_waits(
-    auditing: Audit, pods: Pods, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    auditing.want()
+    world.refused["/api/v1/services"] = status
+    auditing.look_again(["shop"])
     await until(lambda: auditing.tallies)
-    monkeypatch.setattr(audit, "_RESTS", 1e9)
-    auditing.want(first=True)
-    for _ in range(200):
-        await asyncio.sleep(0)
-    assert len(pods.asked) == 1
-
-
-@pytest.mark.parametrize("error", [KubeError("away"), ZeroDivisionError("odd")])
-async def test_one_that_failed_is_made_again(
-    auditing: Audit,
-    pods: Pods,
-    error: Exception,
-    output: io.BytesIO,
-    context: Context,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(audit, "_AGAIN_S", (0.05, 0.1))
-    pods.fails = [error] * 3
-    auditing.want()
-    await until(lambda: auditing.tallies)
-    waits = [after - before for before, after in pairwise(pods.asked)]
-    assert len(waits) == 3
-    assert all(wait >= least for wait, least in zip(waits, (0.05, 0.1, 0.1), strict=True))
+    assert _counts(auditing) == (200, 200)
     context.log.flush()
-    assert len(output.getvalue().splitlines()) == 3
-    assert await context.statuses.get() == Key("status", "strict")
+    complaints = [line for line in output.getvalue().splitlines() if b"refused" in line]
+    assert len(complaints) == (1 if status == 403 else 0)
+
+
+async def test_a_policy_that_goes_is_counted_no_more(auditing: Audit, context: Context) -> None:
+    auditing.look_again(["shop"])
+    await until(lambda: auditing.tallies)
+    context.picture.policies.clear()
+    auditing.look_again(["shop"])
+    assert auditing.tallies == {}
+    told = context.metrics.expose().splitlines()
+    assert [line for line in told if b'policy="strict"' in line] == []

@@ -2,7 +2,7 @@
 
 import io
 import json
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -151,7 +151,12 @@ class Listed(Written):
     """Objects of which many namespaces are there, and one that nobody can read."""
 
     async def list(
-        self, kind: str, namespace: str = "", selector: str = "", fields: str = ""
+        self,
+        kind: str,
+        namespace: str = "",
+        selector: str = "",
+        fields: str = "",
+        trim: Callable[[Manifest], Manifest] = dict,  # noqa: ARG002 -- as its twin
     ) -> list[Manifest]:
         """List them."""
         assert (namespace, bool(selector), fields) == ("", kind in OWN_KINDS, "")

@@ -107,7 +107,8 @@ async def test_where_nothing_is_to_be_written_nothing_is(desk: Desk) -> None:
 async def test_others_have_their_turn_while_all_stands(desk: Desk) -> None:
     seen, selected = desk.policy(), desk.namespaces(*(f"n{number}" for number in range(100)))
     await desk.isolation.keep(seen, selected)
-    assert await count_turns(desk.isolation.keep(seen, selected)) >= len(selected) / 2
+    # Eight of them at a time.
+    assert await count_turns(desk.isolation.keep(seen, selected)) >= len(selected) / 8
     assert len(desk.objects.done) == len(selected)
 
 

@@ -228,3 +228,25 @@ async def test_after_a_start_an_edit_is_known_by_who_wrote_last(
     desk.picture.see_object(live, gone=False)
     assert await desk.writer.keep(WANTED, KEY, corrects=False) is writes
     assert len(desk.texts()) == (0 if writes else 1)
+
+
+async def test_what_is_undone_is_told_with_who_did_it(desk: Desk) -> None:
+    told: list[tuple[str, str]] = []
+    writer = Writer(
+        desk.objects,
+        desk.picture,
+        frozenset(),
+        desk.clock,
+        lambda *_: None,
+        lambda manifest, text: told.append((manifest["kind"], text)),
+    )
+    await writer.keep(WANTED, KEY)
+    await writer.keep(WANTED, KEY)
+    assert told == []
+    desk.edit(200, wider=True)
+    await writer.keep(WANTED, KEY)
+    desk.picture.objects.clear()
+    await writer.keep(WANTED, KEY)
+    edited = f"NetworkPolicy shop/{NAME} was edited at spec.policyTypes by somebody"
+    deleted = f"NetworkPolicy shop/{NAME} was deleted"
+    assert told == [("NetworkPolicy", edited), ("NetworkPolicy", deleted)]

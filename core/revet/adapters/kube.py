@@ -3,7 +3,7 @@
 Apart from the client's models: what we read goes straight into our own frozen shapes.
 """
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Final
@@ -17,7 +17,7 @@ from kubernetes.aio.client.configuration import Configuration
 
 from revet.core.errors import Error, describe
 
-_PAGE: Final = 500
+PAGE: Final = 500
 _METADATA_ONLY: Final = "application/json;as=PartialObjectMetadata{};g=meta.k8s.io;v=v1"
 _REQUEST_S: Final = 30.0
 
@@ -39,7 +39,7 @@ class Collection:
     selector: str = ""
     fields: str = ""
     #: How many come in one answer, which is in memory as a whole.
-    page: int = _PAGE
+    page: int = PAGE
 
     def accept(self, suffix: str = "") -> str:
         """Return the Accept header: with metadata only, where that is enough."""
@@ -68,19 +68,25 @@ class Kube:
 
     def __init__(self, client: ApiClient) -> None:
         self._client = client
+        #: Told the method and the path of each request that is sent.
+        self.note: Callable[[str, str], None] = lambda *_: None
 
-    async def list(self, collection: Collection) -> tuple[Sequence[bytes], str]:
+    async def list(
+        self, collection: Collection, trim: Callable[[bytes], bytes] = bytes
+    ) -> tuple[Sequence[bytes], str]:
         """Return every object, paged, and the resourceVersion to watch from.
+
+        Each is trimmed as it arrives, so that no more than one page is in memory as it was sent.
 
         Raises:
             KubeError: no answer, or a refusal.
 
         """
-        objects: Sequence[bytes] = ()
+        objects: list[bytes] = []
         version = ""
         async for page, version in self.pages(collection):  # noqa: B007 -- the last one's counts
             # A Raw is a view of the whole page; copies let the page go.
-            objects = (*objects, *map(bytes, page))
+            objects += (trim(bytes(each)) for each in page)
         return objects, version
 
     async def pages(
@@ -176,6 +182,7 @@ class Kube:
         body: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None,
         timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109 -- aiohttp's own type, with its parts
     ) -> AsyncIterator[aiohttp.ClientResponse]:
+        self.note(method, path)
         await self._client.update_params_for_auth(
             headers, [], ["BearerToken"], path, method, body, request_auth=None
         )

@@ -1,6 +1,6 @@
 """Objects of the cluster, written by server-side apply and read as plain manifests."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, Final
@@ -32,6 +32,8 @@ RESOURCES: Final[dict[str, Resource]] = {
     "LimitRange": Resource("v1", "limitranges", namespaced=True),
     "ServiceAccount": Resource("v1", "serviceaccounts", namespaced=True),
     "NetworkPolicy": Resource("networking.k8s.io/v1", "networkpolicies", namespaced=True),
+    "Report": Resource("openreports.io/v1alpha1", "reports", namespaced=True),
+    "PolicyReport": Resource("wgpolicyk8s.io/v1alpha2", "policyreports", namespaced=True),
     "ClusterRole": Resource("rbac.authorization.k8s.io/v1", "clusterroles"),
     "EndpointSlice": Resource("discovery.k8s.io/v1", "endpointslices", namespaced=True),
     "Pod": Resource("v1", "pods", namespaced=True),
@@ -127,19 +129,29 @@ class Objects:
             raise
 
     async def list(
-        self, kind: str, namespace: str = "", selector: str = "", fields: str = ""
+        self,
+        kind: str,
+        namespace: str = "",
+        selector: str = "",
+        fields: str = "",
+        trim: Callable[[Manifest], Manifest] = dict,
     ) -> list[Manifest]:
         """Return all objects of a kind, of one namespace if named, with these labels and fields.
+
+        Each is trimmed as it arrives.
 
         Raises:
             KubeError: refused, or no answer.
 
         """
         collection = Collection(path_of(kind, namespace), selector=selector, fields=fields)
-        objects, _ = await self._kube.list(collection)
         # Items of a list of built-in kinds do not say what they are.
         said = {"apiVersion": RESOURCES[kind].api_version, "kind": kind}
-        return [{**said, **_decode(data)} for data in objects]
+        return [
+            trim({**said, **_decode(bytes(data))})
+            async for page, _ in self._kube.pages(collection)
+            for data in page
+        ]
 
 
 def _decode(data: bytes) -> Manifest:

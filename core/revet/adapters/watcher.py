@@ -38,10 +38,15 @@ class Copy(Protocol):
 
 @dataclass(slots=True)
 class Freshness:
-    """When a watch last heard of the API server, on the clock of the event loop."""
+    """When a watch last heard of the API server, on the clock of the event loop.
+
+    `is_refused` says whether the collection may not be read, as of the last time; only known to who
+    can do without it.
+    """
 
     clock: Callable[[], float]
     heard_at: float | None = None
+    is_refused: bool = False
 
     def mark(self) -> None:
         """Note that the API server has just been heard."""
@@ -65,20 +70,30 @@ class _LostTrackError(Exception):
 class Watcher:
     """Feeds a Copy with a collection, for ever."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 -- each is another thing that it is given
         self,
         kube: Kube,
         collection: Collection,
         copy: Copy,
         freshness: Freshness,
         complain: Callable[[str], None],
+        *,
+        trim: Callable[[bytes], bytes] = bytes,
+        refused_s: float | None = None,
     ) -> None:
-        """Set up; `complain` is told of each failure, in words."""
+        """Set up; `complain` is told of each failure, in words.
+
+        `trim` takes from each object, as it arrives, what the copy does not read. Who can do
+        without the collection gives `refused_s`: one that is not served has no objects, and where
+        it may not be read that is asked again after so many seconds only.
+        """
         self._kube = kube
         self._collection = collection
         self._copy = copy
         self._freshness = freshness
         self._complain = complain
+        self._trim = trim
+        self._refused_s = refused_s
         #: What has been taken in; empty where everything must be listed again.
         self._version = ""
         self._failures = 0
@@ -96,15 +111,33 @@ class Watcher:
             except KubeError as error:
                 if error.status == HTTPStatus.GONE:
                     self._version = ""
-                self._complain(str(error))
                 self._failures += 1
+                if await self._is_done_without(error):
+                    continue
+                self._complain(str(error))
             # Also after an end in good order: a server that hangs up at once must not be hammered.
             await asyncio.sleep(_BACKOFF_S[min(self._failures, len(_BACKOFF_S) - 1)])
 
+    async def _is_done_without(self, error: KubeError) -> bool:
+        """Wait, where a collection that we can do without is not to be had; tell whether so."""
+        refused = error.status in {HTTPStatus.NOT_FOUND, HTTPStatus.FORBIDDEN}
+        if self._refused_s is None or not refused:
+            return False
+        self._version = ""
+        self._freshness.is_refused = error.status == HTTPStatus.FORBIDDEN
+        if self._freshness.is_refused:
+            self._complain(str(error))
+        else:
+            self._copy.replace(())
+            self._freshness.mark()
+        await asyncio.sleep(self._refused_s)
+        return True
+
     async def _list(self) -> None:
-        objects, self._version = await self._kube.list(self._collection)
+        objects, self._version = await self._kube.list(self._collection, self._trim)
         self._copy.replace(objects)
         self._freshness.mark()
+        self._freshness.is_refused = False
 
     async def _watch(self) -> None:
         async for event in self._kube.watch(self._collection, self._version, _SILENCE_S):
@@ -117,7 +150,7 @@ class Watcher:
         data = bytes(event.object)
         match event.type:
             case "ADDED" | "MODIFIED":
-                self._copy.put(data)
+                self._copy.put(self._trim(data))
             case "DELETED":
                 self._copy.drop(data)
             case "BOOKMARK":

@@ -9,11 +9,13 @@ from revet.adapters.watcher import Copy, Freshness, Watcher
 
 
 class Opened(NamedTuple):
-    """What is watched of a kind, what the watch feeds, and how fresh that is."""
+    """What is watched of a kind, what the watch feeds, how fresh that is; the rest as a Watcher."""
 
     collection: Collection
     copy: Copy
     freshness: Freshness
+    trim: Callable[[bytes], bytes] = bytes
+    refused_s: float | None = None
 
 
 class Watches:
@@ -49,6 +51,17 @@ class Watches:
                     running.pop(kind).cancel()
                     self._closed(kind)
                 for kind in sorted(self.wanted - running.keys()):
-                    watcher = Watcher(kube, *self._opened(kind), self._complain)
-                    running[kind] = tasks.create_task(watcher.run())
+                    running[kind] = tasks.create_task(self._watcher(kube, kind).run())
                 await self._wishes.wait()
+
+    def _watcher(self, kube: Kube, kind: str) -> Watcher:
+        opened = self._opened(kind)
+        return Watcher(
+            kube,
+            opened.collection,
+            opened.copy,
+            opened.freshness,
+            self._complain,
+            trim=opened.trim,
+            refused_s=opened.refused_s,
+        )

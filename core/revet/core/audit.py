@@ -1,8 +1,9 @@
 """What an audit counts: what stands, judged as admission would, folded by workload and bounded."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
@@ -11,6 +12,7 @@ from revet.core.compiled_policy import Applied
 from revet.core.decide import Decision, Verdict, decide, decide_item
 from revet.core.engine import mend, safe_fixes
 from revet.core.item import Item
+from revet.core.kinds import BY_NAME
 from revet.core.model.catalog import CONTROLS
 from revet.core.model.mode import Mode
 from revet.core.model.pod import Pod
@@ -27,6 +29,36 @@ _LONGEST_MESSAGE: Final = 1024
 _SEVERITY: Final = {control: index for index, control in enumerate(CONTROLS)}
 
 _Rank = tuple[bool, int, str, str, str]
+
+
+class Found(NamedTuple):
+    """One thing that a policy finds on an object, as much of it as is told later."""
+
+    control: str
+    message: str
+    would_deny: bool
+    is_unknown: bool
+
+
+class Record(NamedTuple):
+    """What one policy finds on one object that it selects; `found` may be empty.
+
+    Attributes:
+        policy: its name.
+        key: what tells workloads apart: pods of one controller have the same.
+        api_version: of the workload, for references to it.
+        workload: its kind and name.
+        holds_pod: whether it counts as a workload.
+        found: in the catalog's order.
+
+    """
+
+    policy: str
+    key: str
+    api_version: str
+    workload: str
+    holds_pod: bool
+    found: tuple[Found, ...]
 
 
 def inspect(
@@ -70,30 +102,24 @@ class Tally:
         self._broken: set[str] = set()
         self._unknown: set[str] = set()
         self._top: dict[tuple[str, str, str], tuple[_Rank, TopFinding]] = {}
+        #: The last of the top, once it is full.
+        self._worst: _Rank | None = None
+        #: How many there are of each control; a pod counts, whosever it is.
+        self.findings: Counter[str] = Counter()
 
-    def add(
-        self, applied: Applied, subject: Subject | Item[Any], namespace: str, decision: Decision
-    ) -> None:
-        """Count an object that the policy selects; `decision` is of all policies.
-
-        `namespace` is its own, empty for what is in none.
-        """
-        policy = applied.policy
-        if isinstance(subject, Subject) and not policy.selects_pod(_labels(subject)):
-            return
-        key, workload = _identify(subject, namespace)
-        if isinstance(subject, Subject):
-            self._workloads.add(key)
-        for verdict in decision.verdicts:
-            if verdict.applied.policy.name != policy.name:
-                continue
-            if verdict.is_unknown:
-                self._unknown.add(key)
+    def add(self, namespace: str, record: Record) -> None:
+        """Count what was found on an object; `namespace` is its own, empty for what is in none."""
+        if record.holds_pod:
+            self._workloads.add(record.key)
+        for each in record.found:
+            if each.is_unknown:
+                self._unknown.add(record.key)
             else:
-                self._broken.add(key)
-                if verdict.would_deny:
-                    self._denied.add(key)
-                self._rank(verdict, namespace, workload)
+                self._broken.add(record.key)
+                if each.would_deny:
+                    self._denied.add(record.key)
+                self._rank(each, namespace, record.workload)
+                self.findings[each.control] += 1
 
     def counts(self, namespaces: int) -> Counts:
         """Return the counts, with the number of namespaces that the policy selects."""
@@ -112,26 +138,47 @@ class Tally:
         """
         return tuple(finding for _, finding in sorted(self._top.values(), key=_by_rank))
 
-    def _rank(self, verdict: Verdict, namespace: str, workload: str) -> None:
-        finding = verdict.finding
-        place = (finding.control, namespace, workload)
-        message = finding.message[:_LONGEST_MESSAGE]
-        rank = (
-            not verdict.would_deny,
-            _SEVERITY[finding.control],
-            namespace,
-            workload,
-            message,
-        )
+    def _rank(self, found: Found, namespace: str, workload: str) -> None:
+        place = (found.control, namespace, workload)
+        order = _SEVERITY[found.control]
+        rank = (not found.would_deny, order, namespace, workload, found.message)
+        if self._worst is not None and rank >= self._worst:
+            return  # most of them: there are ten that concern more
         known = self._top.get(place)
         if known is not None and known[0] <= rank:
             return
         top = TopFinding(
-            control=finding.control, namespace=namespace, workload=workload, message=message
+            control=found.control, namespace=namespace, workload=workload, message=found.message
         )
         self._top[place] = (rank, top)
         if len(self._top) > _MOST_FINDINGS:
             del self._top[max(self._top, key=lambda each: self._top[each][0])]
+        if len(self._top) == _MOST_FINDINGS:
+            self._worst = max(each for each, _ in self._top.values())
+
+
+def note(
+    applied: Applied, subject: Subject | Item[Any], namespace: str, decision: Decision
+) -> Record | None:
+    """Note what a policy finds on an object; None where it does not select it.
+
+    `namespace` is the object's own, empty for what is in none; `decision` is of all policies.
+    """
+    policy = applied.policy
+    holds_pod = isinstance(subject, Subject)
+    if isinstance(subject, Subject) and not policy.selects_pod(_labels(subject)):
+        return None
+    found = tuple(
+        Found(
+            verdict.finding.control,
+            verdict.finding.message[:_LONGEST_MESSAGE],
+            verdict.would_deny,
+            verdict.is_unknown,
+        )
+        for verdict in decision.verdicts
+        if verdict.applied.policy.name == policy.name
+    )
+    return Record(policy.name, *_identify(subject, namespace), holds_pod, found)
 
 
 def judge_mended(
@@ -176,12 +223,14 @@ def is_mirror(subject: Subject) -> bool:
     return controller is not None and controller.kind == _NODE and _MIRROR in annotations
 
 
-def _identify(subject: Subject | Item[Any], namespace: str) -> tuple[str, str]:
-    """Return what tells workloads apart, and the workload's kind and name for people."""
+def _identify(subject: Subject | Item[Any], namespace: str) -> tuple[str, str, str]:
+    """Return what tells workloads apart, and the workload's apiVersion, and its kind and name."""
     metadata = subject.metadata
     controller = metadata.controller if isinstance(subject, Subject) else None
     # The pods that a node mirrors share an owner, but are not one workload.
     if controller is not None and controller.uid and controller.kind != _NODE:
-        return controller.uid, f"{controller.kind}/{controller.name}"[:_LONGEST_NAME]
+        workload = f"{controller.kind}/{controller.name}"[:_LONGEST_NAME]
+        return controller.uid, controller.api_version, workload
     workload = f"{subject.kind}/{metadata.name or metadata.generate_name or ''}"
-    return f"{namespace}/{workload}", workload[:_LONGEST_NAME]
+    api_version = BY_NAME[subject.kind].api_version
+    return f"{namespace}/{workload}", api_version, workload[:_LONGEST_NAME]

@@ -77,7 +77,9 @@ def policy_status(
     Equal to `old` where nothing has changed: there is then nothing to write.
     """
     told = old.conditions if old else ()
-    conditions = fold(told, _observe(policy, facts), generation, now)
+    # After a start the last counts are told until there are new ones.
+    counts = facts.counts or (old.counts if old else None)
+    conditions = fold(told, _observe(policy, facts, counts), generation, now)
     if policy is None:
         # What was in force stays in force: so do the conditions that tell of it.
         known = {each.type for each in conditions}
@@ -85,7 +87,7 @@ def policy_status(
     return HardeningPolicyStatus(
         observed_generation=generation,
         conditions=conditions,
-        counts=facts.counts or (old.counts if old else None),
+        counts=counts,
         top_findings=facts.top if facts.counts else (old.top_findings if old else ()),
     )
 
@@ -102,7 +104,9 @@ def listed(texts: Sequence[str]) -> str:
     return shown if len(texts) <= _MOST_NAMED else f"{shown}; and {len(texts) - _MOST_NAMED} more"
 
 
-def _observe(policy: HardeningPolicy | None, facts: Facts) -> Iterable[Observed]:
+def _observe(
+    policy: HardeningPolicy | None, facts: Facts, counts: Counts | None
+) -> Iterable[Observed]:
     if policy is None:
         message = f"nothing changes until it is valid: {facts.problem}"
         yield Observed("Accepted", Truth.FALSE, "Invalid", message)
@@ -115,6 +119,7 @@ def _observe(policy: HardeningPolicy | None, facts: Facts) -> Iterable[Observed]
     yield Observed("NetworkIsolated", *_isolated(policy, facts))
     yield Observed("BaselineApplied", *_baseline(policy, facts))
     yield Observed("Drifted", *_drifted(facts))
+    yield Observed("Compliant", *_compliant(counts))
 
 
 def _in_force(policy: HardeningPolicy, facts: Facts) -> str:
@@ -206,6 +211,17 @@ def _drifted(facts: Facts) -> tuple[Truth, str, str]:
         return Truth.FALSE, "AsWritten", "nobody has edited what was written of late"
     reason = "Contested" if facts.contested else "Reported" if facts.left else "Corrected"
     return Truth.TRUE, reason, listed(facts.drifts)
+
+
+def _compliant(counts: Counts | None) -> tuple[Truth, str, str]:
+    if counts is None:
+        return Truth.UNKNOWN, "NotAudited", "what stands was not judged yet"
+    if counts.non_compliant:
+        return Truth.FALSE, "Findings", f"{counts.non_compliant} workloads or objects break it"
+    if counts.not_checked:
+        message = f"{counts.not_checked} workloads or objects could not be judged"
+        return Truth.UNKNOWN, "NotChecked", message
+    return Truth.TRUE, "NoFindings", "nothing that stands breaks it"
 
 
 def _count(things: Sequence[str], noun: str) -> str:

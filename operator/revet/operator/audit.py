@@ -1,34 +1,34 @@
 """The audit: all that stands and that some control judges, as admission would; for the status.
 
 Policies apply to what is created after them; this finds what was there before, and what came while
-we were down.
+we were down. What changes is judged when it does; all of it again now and then.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import Collection, Iterable
 from contextlib import suppress
-from http import HTTPStatus
 from typing import Final
 
-from revet.adapters.kube import Collection, KubeError
 from revet.core.admission import read_object
-from revet.core.audit import Tally, inspect
+from revet.core.audit import Record, Tally, inspect, note
 from revet.core.compiled_policy import Applied, CompiledPolicy, apply
 from revet.core.errors import ManifestError
-from revet.core.kinds import KINDS, TEMPLATES, Kind
-from revet.core.neighbours import NEIGHBOURS, Neighbours, read_neighbour
+from revet.core.kinds import BY_NAME, TEMPLATES
+from revet.core.ledger import Ledger, Place
 from revet.operator.context import Context
 from revet.operator.picture import Key
+from revet.operator.reports import Reports
+from revet.operator.sightings import Sightings
 
-_PAGE: Final = 100  # a pod may have more than a megabyte
-_SETTLE_S: Final = 1.0
-_NAMESPACE: Final = "Namespace"
 #: To list Secrets is to read them all, and no audit is worth that.
-_NOT_LISTED: Final = TEMPLATES | {"Secret"}
-_APART_S: Final = 30.0  # however often something changes; but not before a policy's first count
-_RESTS: Final = 10.0  # times as long as the last one took: pods are not listed over and over
+_NOT_WATCHED: Final = TEMPLATES | {"Secret"}
+_SETTLE_S: Final = 0.5  # changes come in bursts
+_UNTOLD_S: Final = 30.0  # what policies ask for is written first
+_TOLD_S: Final = 10.0  # between two counts of everything
+_RARELY: Final = 20.0  # times as long as to count took
+_RESTS: Final = 0.2  # times as long as the last namespace took: others need their turn
+_SWEEP_S: Final = 60.0  # nobody waits for what nobody has changed
 _AT_ONCE: Final = 25
-_AGAIN_S: Final = (5.0, 15.0, 30.0, 60.0)
 
 
 class Audit:
@@ -38,155 +38,184 @@ class Audit:
         """Start without a count."""
         self._context = context
         self._clock = asyncio.get_running_loop().time
-        self._wanted = asyncio.Event()
+        self.ledger = Ledger()
+        self._reports = Reports(context, self.ledger)
+        self._seen = Sightings(self._touch, context.log.complain, self._clock)
+        #: What is to be judged, by namespace: some objects, or None for all of them.
+        self._due: dict[str, set[Place] | None] = {}
+        self._news = asyncio.Event()
+        self._applied: dict[str, tuple[Applied, ...]] = {}
+        self._judged: set[str] = set()
+        #: Policies of which something new was found since they were counted.
+        self._stale: set[str] = set()
+        self._counted_at = float("-inf")
+        self._told_s = _TOLD_S
+        self._drained = asyncio.Event()
         self._first = asyncio.Event()
-        self._ended_at = float("-inf")
-        self._took_s = 0.0
         self.tallies: dict[str, Tally] = {}
+        context.metrics.audit.age.set_function(lambda: self._clock() - self._ended_at)
+        self._ended_at = float("nan")
 
-    def want(self, *, first: bool = False) -> None:
-        """Have an audit made soon; sooner where it is the first of a policy, which has no count."""
-        self._wanted.set()
-        if first:
+    def look_again(self, namespaces: Iterable[str]) -> None:
+        """Have namespaces judged anew: a policy, or what it selects, is not what it was."""
+        policies = self._policies()
+        self._seen.want(
+            frozenset[str]().union(*(each.judged_kinds for each in policies)) - _NOT_WATCHED,
+            frozenset[str]().union(*(each.all_needs for each in policies)),
+        )
+        gone = self.tallies.keys() - {each.name for each in policies}
+        for name in gone:
+            del self.tallies[name]
+            self._context.metrics.audit.forget(name)
+        if new := {each.name for each in policies} - self.tallies.keys():
+            self._stale |= new
             self._first.set()
+        for namespace in namespaces:
+            self._applied.pop(namespace, None)
+            self._touch(namespace, None)
 
     async def run(self) -> None:
-        """Audit when it is wanted, and at the interval at least, until cancelled."""
-        failures = 0
+        """Judge what is due, all of it now and then, and report it, until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._seen.run(self._context.kube))
+            tasks.create_task(self._work())
+            tasks.create_task(self._tell())
+            tasks.create_task(self._sweep())
+            tasks.create_task(self._reports.run())
+
+    async def _sweep(self) -> None:
         while True:
-            await self._wait()
-            self._wanted.clear()
-            self._first.clear()
-            if await self._attempt():
-                failures = 0
-                self._context.statuses.add_all(Key("status", name) for name in self.tallies)
-                continue
-            self.want(first=True)
-            await asyncio.sleep(_AGAIN_S[min(failures, len(_AGAIN_S) - 1)])
-            failures += 1
+            await asyncio.sleep(self._context.settings.audit_interval_s)
+            namespaces = self._seen.shelf.namespaces
+            for namespace in namespaces:
+                self._touch(namespace, None)
+                await asyncio.sleep(_SWEEP_S / len(namespaces))
 
-    async def _wait(self) -> None:
-        """Wait until one is wanted, and the last is long enough ago; at most for the interval."""
-        with suppress(TimeoutError):
-            async with asyncio.timeout(self._context.settings.audit_interval_s):
-                await self._wanted.wait()
-                # Changes come in bursts; one audit serves them all.
-                rest_s = self._ended_at + _RESTS * self._took_s - self._clock()
-                await asyncio.sleep(max(_SETTLE_S, rest_s))
-                async with asyncio.timeout_at(self._ended_at + _APART_S):
-                    await self._first.wait()
+    async def _work(self) -> None:
+        while True:
+            await self._news.wait()
+            self._news.clear()
+            await asyncio.sleep(_SETTLE_S)
+            await self._context.queue.rest(_UNTOLD_S)
+            await self._seen.wait()
+            await self._judge_all()
 
-    async def _attempt(self) -> bool:
-        """Make an audit; tell whether it went well."""
+    async def _judge_all(self) -> None:
+        """Judge until nothing is due."""
         began = self._clock()
-        try:
-            await self._audit()
-        except KubeError as error:
-            self._context.log.complain(f"the audit failed, counts stay as they are: {error}")
-            return False
-        except Exception as error:  # noqa: BLE001 -- the counts must not stop all the rest
-            self._context.log.fail(error, about="audit")
-            return False
-        finally:
+        while self._due:
+            namespace = next(iter(self._due))
+            places = self._due.pop(namespace)
+            before = self._clock()
+            await self._judge_namespace(namespace, places)
+            await asyncio.sleep((self._clock() - before) * _RESTS)
+        selected = {each for each in self._seen.shelf.namespaces if self._applies(each)}
+        if selected and self._judged.issuperset(selected):
+            self._judged.clear()
             self._ended_at = self._clock()
-            self._took_s = self._ended_at - began
-        return True
+            self._context.metrics.audit.duration.set(self._ended_at - began)
+        # What is found is whole from now on, and there is a report for all that there should be.
+        self._reports.open()
+        self._drained.set()
 
-    async def _audit(self) -> None:
-        policies = [
-            seen.compiled
-            for seen in self._context.picture.policies.values()
-            if seen.compiled is not None
-        ]
-        tallies = {policy.name: Tally() for policy in policies}
-        if policies:
-            where = self._applied(policies)
-            around = await self._look_around(policies)
-            for kind in _judged_kinds(policies):
-                async for data in self._list(kind):
-                    self._try_to_count(kind, data, where, around, tallies)
-        self.tallies = tallies
+    async def _tell(self) -> None:
+        """Count when all is judged, not too often; but a policy that has no count gets one."""
+        while True:
+            await self._drained.wait()
+            self._drained.clear()
+            wait_s = self._counted_at + self._told_s - self._clock()
+            if wait_s > 0 and self._stale <= self.tallies.keys():
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(wait_s):
+                        await self._first.wait()
+            self._first.clear()
+            if self._due and self._stale:
+                self._counted_at = float("-inf")
+            elif self._stale:
+                await self._count()
 
-    def _applied(self, policies: list[CompiledPolicy]) -> dict[str, tuple[Applied, ...]]:
-        """Return who judges in each namespace; what is in none has an empty one."""
-        system = self._context.settings.system_namespaces
-        labels = {each.name: each.labels for each in self._context.picture.namespaces.values()}
-        return {name: apply(policies, name, labels.get(name, {}), system) for name in ("", *labels)}
+    async def _count(self) -> None:
+        """Count anew what has changed, and have it told."""
+        began = self._clock()
+        stale, self._stale = self._stale, set()
+        for policy in stale:
+            tally = Tally()
+            for number, tally in enumerate(self.ledger.tally(policy)):  # noqa: B007 -- the last one counts
+                if number % _AT_ONCE == 0:
+                    await asyncio.sleep(0)
+            if policy not in self._context.picture.policies:
+                continue
+            self.tallies[policy] = tally
+            self._context.metrics.audit.note(policy, tally.findings)
+            self._context.statuses.add(Key("status", policy))
+        self._told_s = max(_TOLD_S, _RARELY * (self._clock() - began))
+        self._counted_at = self._clock()
 
-    async def _look_around(self, policies: list[CompiledPolicy]) -> Neighbours:
-        """Return what the controls ask for; what could not be listed stays unknown."""
-        listed: set[str] = set()
-        neighbours = Neighbours(listed.__contains__)
-        for name in sorted(frozenset[str]().union(*(each.all_needs for each in policies))):
-            async for data in self._list(NEIGHBOURS[name], listed):
-                try:
-                    neighbours.put(read_neighbour(name, data))
-                except ManifestError as error:
-                    self._context.log.complain(f"it counts as absent: {error}")
-        return neighbours
+    async def _judge_namespace(self, namespace: str, places: Collection[Place] | None) -> None:
+        there = {*self._seen.shelf.places(namespace), *self.ledger.places(namespace)}
+        places = there if places is None else places
+        if there.issubset(places):
+            self._judged.add(namespace)
+        applied = self._applies(namespace)
+        for number, place in enumerate(places, start=1):
+            news = self._judge(namespace, place, applied)
+            self._stale |= news
+            for policy in news:
+                self._reports.mark(policy, namespace)
+            # Some milliseconds' worth; reconciliation must not wait for a whole namespace.
+            if number % _AT_ONCE == 0:
+                await asyncio.sleep(0)
 
-    async def _list(self, kind: Kind, listed: set[str] | None = None) -> AsyncIterator[bytes]:
-        """Yield all objects of a kind; at the end it is among the `listed`, unless refused.
-
-        Raises:
-            KubeError: no answer.
-
-        """
+    def _judge(self, namespace: str, place: Place, applied: tuple[Applied, ...]) -> set[str]:
+        """Judge an object as it is now; return the policies to which that is news."""
+        concerned = [each for each in applied if place[0] in each.policy.judged_kinds]
+        data = self._seen.shelf.get(namespace, place) if concerned else None
+        if data is None:
+            return self.ledger.drop(namespace, place)
         try:
-            async for page, _ in self._context.kube.pages(Collection(kind.path, page=_PAGE)):
-                for number, data in enumerate(page, start=1):
-                    yield bytes(data)
-                    # Some milliseconds' worth; reconciliation must not wait for the whole page.
-                    if number % _AT_ONCE == 0:
-                        await asyncio.sleep(0)
-        except KubeError as error:
-            # A custom resource need not be served here.
-            if error.status == HTTPStatus.NOT_FOUND:
-                return
-            if error.status != HTTPStatus.FORBIDDEN:
-                raise
-            self._context.log.complain(f"{kind.plural} are not audited: {error}")
-            return
-        if listed is not None:
-            listed.add(kind.name)
-
-    def _try_to_count(
-        self,
-        kind: Kind,
-        data: bytes,
-        where: Mapping[str, tuple[Applied, ...]],
-        around: Neighbours,
-        tallies: Mapping[str, Tally],
-    ) -> None:
-        try:
-            self._count(kind, data, where, around, tallies)
+            records = self._inspect(namespace, place, data, applied, concerned)
         except ManifestError as error:
             self._context.log.complain(f"an object can't be read, it is not counted: {error}")
+            return self.ledger.drop(namespace, place)
         except Exception as error:  # noqa: BLE001 -- an odd object must not stop the count of all
             self._context.log.fail(error, about="audit")
+            return self.ledger.drop(namespace, place)
+        return self.ledger.put(namespace, place, records)
 
-    def _count(
+    def _inspect(
         self,
-        kind: Kind,
+        namespace: str,
+        place: Place,
         data: bytes,
-        where: Mapping[str, tuple[Applied, ...]],
-        around: Neighbours,
-        tallies: Mapping[str, Tally],
-    ) -> None:
+        applied: tuple[Applied, ...],
+        concerned: list[Applied],
+    ) -> list[Record]:
+        kind = BY_NAME[place[0]]
         subject = read_object(kind.group, kind.name, data)
-        metadata = subject.metadata
-        # A Namespace is judged by whoever selects it.
-        home = (metadata.name if kind.name == _NAMESPACE else metadata.namespace) or ""
-        applied = where.get(home, ())
-        if not applied:
-            return
-        decision = inspect(subject, data, applied, around)
-        for each in applied:
-            if kind.name in each.policy.judged_kinds:
-                tallies[each.policy.name].add(each, subject, home, decision)
+        decision = inspect(subject, data, applied, self._seen.neighbours)
+        noted = (note(each, subject, namespace, decision) for each in concerned)
+        return [record for record in noted if record is not None]
 
+    def _touch(self, namespace: str, place: Place | None) -> None:
+        if place is None:
+            self._due[namespace] = None
+        elif (known := self._due.setdefault(namespace, set())) is not None:
+            known.add(place)
+        self._news.set()
 
-def _judged_kinds(policies: Iterable[CompiledPolicy]) -> list[Kind]:
-    """Return the kinds to list. Workloads are seen as the pods that they run."""
-    judged = frozenset[str]().union(*(policy.judged_kinds for policy in policies))
-    return [kind for kind in KINDS if kind.name in judged - _NOT_LISTED]
+    def _applies(self, namespace: str) -> tuple[Applied, ...]:
+        """Return who judges in a namespace; nobody does in one that is not seen."""
+        known = self._applied.get(namespace)
+        if known is None:
+            seen = self._context.picture.namespaces.get(namespace)
+            if namespace and seen is None:
+                return ()
+            labels = seen.labels if seen else {}
+            system = self._context.settings.system_namespaces
+            known = apply(self._policies(), namespace, labels, system)
+            self._applied[namespace] = known
+        return known
+
+    def _policies(self) -> list[CompiledPolicy]:
+        policies = self._context.picture.policies.values()
+        return [seen.compiled for seen in policies if seen.compiled is not None]

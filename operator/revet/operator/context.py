@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
+from revet.adapters.events import EventRecorder
 from revet.adapters.kube import Kube
 from revet.adapters.log import Log
 from revet.adapters.objects import Objects
@@ -29,6 +30,7 @@ class Context:
         metrics: what is counted.
         log: one JSON object a line.
         now: the time, with its zone.
+        recorder: sends Events.
 
     """
 
@@ -42,3 +44,4 @@ class Context:
     metrics: Metrics
     log: Log
     now: Callable[[], datetime]
+    recorder: EventRecorder

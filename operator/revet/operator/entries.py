@@ -109,21 +109,22 @@ class Entries:
         """Return the paths of the Fail entries that a policy needs."""
         return [entry.path for entry in _fail_entries(policy)]
 
-    async def count_replicas(self) -> None:
-        """Count the replicas that are ready, for the alert that there is none.
+    async def count_replicas(self) -> bool:
+        """Count the replicas that are ready, for the alert that there is none; tell whether it did.
 
         Raises:
             KubeError: the API server does not tell; what was counted before is not told any more.
 
         """
         if not self._bundle:
-            return  # by what is a replica to be trusted that is asked?
+            return False  # by what is a replica to be trusted that is asked?
         counted = self._context.metrics.ready_replicas
         try:
             counted.set(await self._prober.count(self._bundle))
         except KubeError:
             counted.set(nan)
             raise
+        return True
 
     async def _keep_entries(self, kind: str, bundle: bytes, owner: Owner) -> None:
         """See that the configuration of a kind is as it may be now, or is gone."""

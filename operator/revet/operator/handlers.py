@@ -1,4 +1,4 @@
-"""kopf's part: every event goes into the picture, and what it touches into the queue.
+"""kopf's part: every event of a policy goes into the picture, and what it touches into the queue.
 
 Only `on.event` is used: other handlers write annotations and finalizers on people's objects.
 """
@@ -10,11 +10,11 @@ from typing import Any, Final
 
 import kopf
 
-from revet.adapters.kube import Kube
+from revet.adapters.kube import PAGE, Kube
 from revet.adapters.objects import RESOURCES
-from revet.core.model.meta import MANAGED_SELECTOR
+from revet.core.model.policy import KIND
 from revet.operator.context import Context
-from revet.operator.intake import OWN_KINDS, WATCHED_KINDS, Intake, see
+from revet.operator.intake import Intake, see
 
 _AGAIN_S: Final = 1.0
 #: For a minute. An outage as long has cost us the Lease; what else lasts, such as a missing right,
@@ -25,8 +25,7 @@ _TRIES: Final = 60
 def registry(context: Context, intake: Intake) -> kopf.OperatorRegistry:
     """Make the registry of what kopf watches for us."""
     made = kopf.OperatorRegistry()
-    for kind in WATCHED_KINDS:
-        _watch(made, context, intake, kind)
+    _watch(made, context, intake, KIND)
     logins = count()
 
     @kopf.on.login(registry=made)
@@ -41,16 +40,14 @@ def registry(context: Context, intake: Intake) -> kopf.OperatorRegistry:
 
 
 def settings() -> kopf.OperatorSettings:
-    """Make kopf's settings: no writes of its own, and only our own objects where that is said."""
+    """Make kopf's settings: no writes of its own."""
     made = kopf.OperatorSettings()
     made.posting.enabled = False
     made.peering.standalone = True
     made.scanning.disabled = True
     # Its own delays grow to 21 s: too long a time to see nothing after the server is back.
+    made.watching.chunk_size = PAGE
     made.networking.error_backoffs = (_AGAIN_S,) * _TRIES
-    for kind in OWN_KINDS:
-        group = RESOURCES[kind].api_version.partition("/")[0]
-        made.watching.label_selectors[group, RESOURCES[kind].plural] = MANAGED_SELECTOR
     return made
 
 

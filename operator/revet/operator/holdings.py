@@ -1,7 +1,7 @@
 """What stands in namespaces of the kinds that baselines are made of, people's and ours.
 
-Watched only while a policy asks for a kind, or something of ours is left of it. By watchers of our
-own: there are more of them than kopf should list at once, and most are none of ours.
+Watched only while a policy asks for a kind, or something of ours is left of it. Most are none of
+ours, so they are not among what `watches.py` watches by our label.
 """
 
 import asyncio

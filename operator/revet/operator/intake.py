@@ -4,13 +4,14 @@ A watch that has lost track lists again, and that list does not say what was del
 """
 
 import asyncio
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 from revet.adapters.kube import KubeError
 from revet.core.model.meta import MANAGED_SELECTOR, Manifest
+from revet.core.model.policy import KIND
 from revet.operator.context import Context
+from revet.operator.ownership import strip
 from revet.operator.picture import Key, NamespaceSeen, Picture, PolicySeen
 
 #: Our own objects that are watched; Secrets are read when they are needed.
@@ -26,7 +27,7 @@ WATCHED_KINDS: Final = ("Namespace", "HardeningPolicy", *OWN_KINDS)
 _SETTLE_S: Final = 0.2  # the watches list again at about the same time
 _AGAIN_S: Final = 1.0
 _AT_ONCE: Final = 25  # objects that are taken in before others have their turn
-_EVERY_S: Final = 600.0  # a list of a kind that has nothing left tells nobody that it was made
+_EVERY_S: Final = 600.0  # kopf's list of policies, with none left, tells nobody that it was made
 
 _Place = tuple[str, str]
 _Seen = PolicySeen | NamespaceSeen | Manifest
@@ -47,33 +48,38 @@ class Intake:
     async def run(self) -> None:
         """List whenever it is wanted, and now and then, until cancelled."""
         while True:
-            with suppress(TimeoutError):
+            kinds: Sequence[str] = WATCHED_KINDS
+            try:
                 async with asyncio.timeout(_EVERY_S):
                     await self._wanted.wait()
+            except TimeoutError:
+                kinds = (KIND,)
             await asyncio.sleep(_SETTLE_S)
             self._wanted.clear()
             try:
-                await self.take()
+                await self.take(kinds)
             except KubeError as error:
                 self._context.log.complain(f"not everything could be listed: {error}")
                 self._wanted.set()
                 await asyncio.sleep(_AGAIN_S)
 
-    async def take(self) -> None:
-        """List everything, and have what differs from the picture looked at.
+    async def take(self, kinds: Sequence[str] = WATCHED_KINDS) -> None:
+        """List everything of these kinds, and have what differs from the picture looked at.
 
         Raises:
             KubeError: something could not be listed.
 
         """
-        for kind in WATCHED_KINDS:
+        for kind in kinds:
             await self._compare(kind)
 
     async def _compare(self, kind: str) -> None:
         context = self._context
         before, gone = seen(context.picture, kind), context.picture.gone
-        selector = MANAGED_SELECTOR if kind in OWN_KINDS else ""
-        listed = await context.objects.list(kind, selector=selector)
+        if kind in OWN_KINDS:
+            listed = await context.objects.list(kind, selector=MANAGED_SELECTOR, trim=strip)
+        else:
+            listed = await context.objects.list(kind)
         found = compare(context.picture, kind, before, listed, gone, self._note_odd)
         for number, touched in enumerate(found):
             context.queue.add_all(touched)

@@ -1,17 +1,19 @@
 """Keeps the NetworkPolicies of one policy, in every namespace that it selects."""
 
-import asyncio
 from collections.abc import Sequence
+from typing import Final
 
 from revet.adapters.kube import KubeError
 from revet.core.model.meta import BREAK_GLASS_LABEL, Manifest
 from revet.core.plan import find_stale
 from revet.core.render.networkpolicy import network_policies
 from revet.operator.context import Context
+from revet.operator.lanes import run_in_lanes
 from revet.operator.picture import Key, NamespaceSeen, PolicySeen
 from revet.operator.writer import is_gone
 
-_KIND = "NetworkPolicy"
+_KIND: Final = "NetworkPolicy"
+_LANES: Final = 8  # of one policy, and several policies are under way
 
 
 class Isolation:
@@ -63,9 +65,9 @@ class Isolation:
     ) -> tuple[list[str], list[str]]:
         standing: list[str] = []
         problems: list[str] = []
-        for namespace, manifests in desired.items():
-            # Where all stands, nothing below waits.
-            await asyncio.sleep(0)
+
+        async def write(namespace: str) -> None:
+            manifests = desired[namespace]
             try:
                 # What is allowed comes before the default deny: no request is cut in between.
                 for manifest in reversed(manifests):
@@ -73,7 +75,9 @@ class Isolation:
             except KubeError as error:
                 if not is_gone(error):
                     problems.append(str(error))
-                continue
+                return
             if manifests:
                 standing.append(namespace)
-        return standing, problems
+
+        await run_in_lanes(desired, write, _LANES)
+        return sorted(standing), problems

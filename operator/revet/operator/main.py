@@ -18,7 +18,8 @@ import uvloop
 from aiohttp import web
 
 from revet.adapters.address import Address, SettingsError
-from revet.adapters.clock import Timestamps
+from revet.adapters.clock import Timestamps, now
+from revet.adapters.events import EventRecorder
 from revet.adapters.health import health_app
 from revet.adapters.kube import Kube, KubeError, connect
 from revet.adapters.lease import Lease
@@ -28,14 +29,17 @@ from revet.core.render.webhook import SYSTEM_NAMESPACES
 from revet.operator import flags, handlers
 from revet.operator.audit import Audit
 from revet.operator.context import Context
+from revet.operator.drift import DriftTeller
 from revet.operator.election import elect
 from revet.operator.intake import Intake
 from revet.operator.metrics import Metrics
 from revet.operator.owner import read_owner
 from revet.operator.picture import CLUSTER, Key, Picture
 from revet.operator.queue import Queue
-from revet.operator.reconcile import Reconciler, keep_fresh
+from revet.operator.reconcile import Reconciler
+from revet.operator.resync import keep_fresh
 from revet.operator.settings import Settings, parse_url
+from revet.operator.watches import watch
 from revet.operator.writer import Writer
 
 _BAD_INPUT: Final = 2
@@ -49,10 +53,13 @@ _LOG_EVERY_S: Final = 0.005  # so that one write carries many lines
 
 def _context(settings: Settings, kube: Kube, metrics: Metrics, log: Log) -> Context:
     clock = asyncio.get_running_loop().time
+    kube.note = metrics.note_request
     objects = Objects(kube)
     picture = Picture()
     queue = Queue(clock)
-    writer = Writer(objects, picture, settings.tolerated_keys, clock, queue.add)
+    recorder = EventRecorder(kube, "revet-operator", now, clock, log.complain)
+    teller = DriftTeller(metrics, recorder)
+    writer = Writer(objects, picture, settings.tolerated_keys, clock, queue.add, teller.tell)
     return Context(
         settings,
         kube,
@@ -64,6 +71,7 @@ def _context(settings: Settings, kube: Kube, metrics: Metrics, log: Log) -> Cont
         metrics,
         log,
         now=lambda: datetime.now(UTC),
+        recorder=recorder,
     )
 
 
@@ -81,11 +89,13 @@ async def _lead(context: Context, asked: Callable[[], None]) -> None:
         tasks.create_task(reconciler.run())
         tasks.create_task(reconciler.entries.confirmations.run())
         tasks.create_task(audit.run())
+        tasks.create_task(context.recorder.run())
         tasks.create_task(keep_fresh(reconciler, context, _FRESH_EVERY_S))
-        tasks.create_task(_watch(context, intake, asked))
+        tasks.create_task(watch(context, intake))
+        tasks.create_task(_watch_policies(context, intake, asked))
 
 
-async def _watch(context: Context, intake: Intake, asked: Callable[[], None]) -> None:
+async def _watch_policies(context: Context, intake: Intake, asked: Callable[[], None]) -> None:
     """Have kopf watch. It takes SIGTERM and SIGINT to itself, and then just returns."""
     registry = handlers.registry(context, intake)
     await kopf.operator(clusterwide=True, registry=registry, settings=handlers.settings())

@@ -6,6 +6,8 @@ from math import nan
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.exposition import generate_latest
 
+from revet.operator.audit_metrics import AuditMetrics
+
 
 class Metrics:
     """Everything that the operator counts."""
@@ -20,16 +22,12 @@ class Metrics:
             "revet_ready_replicas",
             "Replicas of the webhook that were ready when last counted; NaN where that is unknown.",
         )
-        # Nobody has counted: 0 would say that there is none.
-        self.ready_replicas.set(nan)
+        self.ready_replicas.set(nan)  # nobody has counted: 0 would say that there is none
         self.policies = self._gauge(
             "revet_policies", "Policies, by whether their spec is valid.", "accepted"
         )
-        self.reconciles = Counter(
-            "revet_reconciles",
-            "Reconciliations, by what they were about and the result (ok, failed).",
-            ("about", "result"),
-            registry=self.registry,
+        self.reconciles = self._counter(
+            "revet_reconciles", "Reconciliations, by the result (ok, failed).", "about", "result"
         )
         self.reconcile_duration = Histogram(
             "revet_reconcile_duration_seconds",
@@ -38,8 +36,13 @@ class Metrics:
             registry=self.registry,
         )
         self.queue_late = self._gauge(
-            "revet_queue_late_seconds",
-            "For how long the reconciliation that is due first has been so.",
+            "revet_queue_late_seconds", "For how long the first reconciliation has been due."
+        )
+        self.drift_corrections = self._counter(
+            "revet_drift_corrections", "Edits and deletes by others that were undone.", "kind"
+        )
+        self._requests = self._counter(
+            "revet_api_requests", "Requests to the API server.", "method", "resource"
         )
         self.leads = self._gauge("revet_leader", "Whether this replica leads: 1 or 0.")
         self._expiry = self._gauge(
@@ -47,6 +50,12 @@ class Metrics:
             "End of a certificate of the webhook (ca, serving), in seconds since the epoch.",
             "certificate",
         )
+
+        self.audit = AuditMetrics(self.registry)
+
+    def note_request(self, method: str, path: str) -> None:
+        """Count a request."""
+        self._requests.labels(method, _resource(path)).inc()
 
     def note_expiry(self, certificate: str, end: datetime) -> None:
         """Note when a certificate ends."""
@@ -56,5 +65,17 @@ class Metrics:
         """Return all of it in Prometheus' text format."""
         return generate_latest(self.registry)
 
+    def _counter(self, name: str, meaning: str, *labels: str) -> Counter:
+        return Counter(name, meaning, labels, registry=self.registry)
+
     def _gauge(self, name: str, meaning: str, *labels: str) -> Gauge:
         return Gauge(name, meaning, labels, registry=self.registry)
+
+
+def _resource(path: str) -> str:
+    """Return the resource that an API path is about; of discovery, the group."""
+    parts = path.strip("/").split("/")
+    below = parts[2:] if parts[0] == "api" else parts[3:]
+    if below[:1] == ["namespaces"]:
+        below = below[2:] or below
+    return below[0] if below else parts[1]

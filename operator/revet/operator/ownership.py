@@ -3,13 +3,17 @@
 What can't be ours is not held, and of the rest no more than is read.
 """
 
-from typing import Final
+from typing import Any, Final
+
+import msgspec
 
 from revet.core.bounds import KINDS as BOUNDS
 from revet.core.model.meta import Manifest
 from revet.core.render.bounds import NAMES as BOUNDS_NAMES
 from revet.core.render.networkpolicy import NAMES, is_policys
 
+_ALIKE: Final = ("labels", "annotations", "ownerReferences")
+_MOST_KNOWN: Final = 10_000
 #: Of an entry of managedFields; the rest of it is long, and says which fields.
 _WHO: Final = ("manager", "operation", "subresource", "time")
 #: How what is namespaced is named.
@@ -38,3 +42,26 @@ def strip(manifest: Manifest) -> Manifest:
             for each in metadata["managedFields"] or ()
         ]
     return {**manifest, "metadata": metadata}
+
+
+class Sharing:
+    """Keeps equal parts of many objects once: those of one policy differ in their namespace only.
+
+    Nobody may change what was shared.
+    """
+
+    def __init__(self) -> None:
+        """Start empty."""
+        self._known: dict[bytes, Any] = {}
+
+    def share(self, manifest: Manifest) -> Manifest:
+        """Return an equal object, of parts that others have too where there are such."""
+        metadata = manifest["metadata"]
+        parts = {key: self._part(metadata[key]) for key in _ALIKE if key in metadata}
+        spec = {"spec": self._part(manifest["spec"])} if "spec" in manifest else {}
+        return {**manifest, **spec, "metadata": {**metadata, **parts}}
+
+    def _part(self, value: Any) -> Any:  # noqa: ANN401 -- a JSON value
+        if len(self._known) > _MOST_KNOWN:
+            self._known.clear()
+        return self._known.setdefault(msgspec.json.encode(value), value)

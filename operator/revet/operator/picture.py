@@ -20,7 +20,7 @@ from revet.core.render.baseline import rewritten
 from revet.core.render.networkpolicy import is_named_for
 from revet.core.restoration import read_before
 from revet.core.status import was_valid
-from revet.operator.ownership import list_owners, may_be_ours, strip
+from revet.operator.ownership import Sharing, list_owners, may_be_ours, strip
 
 
 class Key(NamedTuple):
@@ -153,6 +153,7 @@ class Picture:
     namespaces: dict[str, NamespaceSeen] = field(default_factory=dict)
     #: Our own objects by (kind, namespace, name).
     objects: dict[tuple[str, str, str], Manifest] = field(default_factory=dict)
+    _sharing: Sharing = field(default_factory=Sharing)
     #: The uids of what went last, with the version at which it did.
     _gone: dict[str, int] = field(default_factory=dict)
 
@@ -209,7 +210,7 @@ class Picture:
         if gone or not may_be_ours(manifest):
             self.objects.pop(place, None)
         else:
-            self.objects[place] = strip(manifest)
+            self.objects[place] = self._sharing.share(strip(manifest))
             if before is not None and _version(before) == _version(manifest):
                 return set()
         if manifest["kind"] in BOUNDS:

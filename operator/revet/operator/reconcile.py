@@ -3,9 +3,8 @@
 import asyncio
 import json
 import time
-from collections.abc import Mapping
-from itertools import count
-from typing import Any, Final
+from collections.abc import Iterator, Mapping
+from typing import Any, Final, NamedTuple
 
 from pydantic import ValidationError
 
@@ -23,10 +22,19 @@ from revet.operator.isolation import Isolation
 from revet.operator.picture import CLUSTER, Key, NamespaceSeen, PolicySeen
 from revet.operator.queue import Queue
 
-_WORKERS: Final = 4
-_ROUNDS_TO_RESYNC: Final = 20
+_WORKERS: Final = 16
 _UNTOLD_S: Final = 5.0  # a status waits no longer for the work, however much there is
 _BACKOFF_S: Final = (1.0, 2.0, 5.0, 15.0, 30.0)
+
+
+class _Scope(NamedTuple):
+    """A version of a policy, and the namespaces that it selects, each with its ceiling there."""
+
+    version: tuple[str, int | None] | None
+    ceilings: Mapping[str, Mode]
+
+
+_NOWHERE: Final = _Scope(None, {})
 
 
 class Reconciler:
@@ -43,7 +51,7 @@ class Reconciler:
         self._failures: dict[Key, int] = {}
         self._problems: dict[Key, str] = {}
         self._isolated: dict[str, list[str]] = {}
-        self._scopes: dict[str, object] = {}
+        self._scopes: dict[str, _Scope] = {}
 
     async def run(self) -> None:
         """Work on the queue until cancelled: several at a time, so that a slow one holds up few."""
@@ -120,29 +128,42 @@ class Reconciler:
             self._context.writer.forget_policy(name)
         elif seen.is_kept:
             # What stands is told also where not all of it could be written.
-            standing, problems = await self._isolation.keep(seen, self._selected(seen))
+            standing, problems = await self._isolation.keep(seen, self._selected(name))
             self._isolated[name] = standing
             if problems:
                 raise KubeError(listed(problems))
 
     def _note_scope(self, name: str) -> None:
-        """Have an audit made where a policy, or what it selects, is not what it was."""
+        """Have judged anew where a policy, or what it selects, is not what it was."""
         seen = self._context.picture.policies.get(name)
-        scope = None
+        before = self._scopes.get(name, _NOWHERE)
+        after = _NOWHERE
         if seen is not None:
             # By its ceilings there a policy judges, whatever else the labels say.
-            ceilings = {each.name: self._ceiling(seen, each) for each in self._selected(seen)}
-            scope = (seen.uid, seen.manifest["metadata"].get("generation"), ceilings)
-        if scope != self._scopes.get(name):
-            self._audit.want(first=scope is not None and name not in self._scopes)
-        if scope is None:
+            version = (seen.uid, seen.manifest["metadata"].get("generation"))
+            after = _Scope(version, dict(self._ceilings(seen)))
+        if after.version != before.version:
+            # What is in no namespace is selected by policies about all of them.
+            self._audit.look_again({"", *before.ceilings, *after.ceilings})
+        elif changed := before.ceilings.items() ^ after.ceilings.items():
+            self._audit.look_again({namespace for namespace, _ in changed})
+        if seen is None:
             self._scopes.pop(name, None)
         else:
-            self._scopes[name] = scope
+            self._scopes[name] = after
 
-    def _selected(self, seen: PolicySeen) -> list[NamespaceSeen]:
-        namespaces = self._context.picture.namespaces.values()
-        return [each for each in namespaces if self._ceiling(seen, each) is not None]
+    def _ceilings(self, seen: PolicySeen) -> Iterator[tuple[str, Mode]]:
+        """Return the namespaces that a policy selects, each with its ceiling there."""
+        for each in self._context.picture.namespaces.values():
+            ceiling = self._ceiling(seen, each)
+            if ceiling is not None:
+                yield each.name, ceiling
+
+    def _selected(self, name: str) -> list[NamespaceSeen]:
+        """Return the namespaces that a policy selected when it was last looked at."""
+        namespaces = self._context.picture.namespaces
+        ceilings = self._scopes.get(name, _NOWHERE).ceilings
+        return [namespaces[each] for each in ceilings if each in namespaces]
 
     def _selecting(self, name: str) -> list[str]:
         """Return the policies that select a namespace."""
@@ -204,7 +225,7 @@ class Reconciler:
         self._context.queue.add_all(self._context.picture.see_policy(applied, gone=False))
 
     def _facts(self, seen: PolicySeen) -> Facts:
-        namespaces = self._selected(seen)
+        namespaces = self._selected(seen.name)
         selected = [each.name for each in namespaces]
         drifts = [
             *self._context.writer.drifts(Key("policy", seen.name)),
@@ -251,24 +272,3 @@ def _read_status(status: Mapping[str, Any] | None) -> HardeningPolicyStatus | No
     except ValidationError:
         # Somebody else's writing: ours comes in its place.
         return None
-
-
-async def keep_fresh(reconciler: Reconciler, context: Context, every_s: float) -> None:
-    """Count the webhook's replicas, and look at everything again now and then, until cancelled.
-
-    Events can get lost, and certificates grow old without one. Of the Secrets there are none: to
-    watch them would take the right to list them all.
-    """
-    picture = context.picture
-    for rounds in count(1):
-        try:
-            await reconciler.entries.count_replicas()
-        except KubeError as error:
-            context.log.complain(str(error))
-        except Exception as error:  # noqa: BLE001 -- one odd object must not end the leader
-            context.log.fail(error, about="replicas")
-        context.queue.add(CLUSTER)
-        if rounds % _ROUNDS_TO_RESYNC == 0:
-            context.queue.add_all(Key("policy", name) for name in picture.policies)
-            context.queue.add_all(Key("namespace", name) for name in picture.namespaces)
-        await asyncio.sleep(every_s)

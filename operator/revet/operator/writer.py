@@ -6,8 +6,11 @@ edits at a growing interval, never abandoned.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from hashlib import sha256
 from http import HTTPStatus
-from typing import Final
+from typing import Final, NamedTuple, Self
+
+import msgspec
 
 from revet.adapters.kube import KubeError
 from revet.adapters.objects import Objects
@@ -44,6 +47,19 @@ class Drift:
 Place = tuple[str, str, str]
 
 
+class _Written(NamedTuple):
+    """What was written: its digest, and the policies that own it."""
+
+    digest: bytes
+    policies: tuple[str, ...]
+
+    @classmethod
+    def of(cls, manifest: Manifest) -> Self:
+        owners = manifest["metadata"].get("ownerReferences") or ()
+        policies = tuple(each["name"] for each in owners if each["kind"] == KIND)
+        return cls(sha256(msgspec.json.encode(manifest, order="sorted")).digest(), policies)
+
+
 class Writer:
     """Applies manifests, only where they differ from what stands."""
 
@@ -54,14 +70,20 @@ class Writer:
         tolerated_keys: frozenset[str],
         clock: Callable[[], float],
         requeue: Callable[[Key, float], None],
+        tell: Callable[[Manifest, str], None] = lambda *_: None,
     ) -> None:
-        """Set up; `requeue` looks at a key again after some seconds, `clock` only rises."""
+        """Set up; `requeue` looks at a key again after some seconds, `clock` only rises.
+
+        `tell` is told of each foreign edit that is undone: the object, and what was done to it.
+        """
         self._objects = objects
         self._picture = picture
         self._tolerated_keys = tolerated_keys
         self._clock = clock
         self._requeue = requeue
-        self._written: dict[Place, Manifest] = {}
+        self._tell = tell
+        #: Of what was written the digest, and the owners: whole manifests would be much to keep.
+        self._written: dict[Place, _Written] = {}
         self._contests: dict[Place, Contest] = {}
         self._drifts: dict[Key, dict[Place, Drift]] = {}
 
@@ -93,7 +115,7 @@ class Writer:
 
     def note_written(self, desired: Manifest) -> None:
         """Note that `desired` stands: what differs from it later is somebody's edit."""
-        self._written[identify(desired)] = desired
+        self._written[identify(desired)] = _Written.of(desired)
 
     def may_write(
         self,
@@ -112,7 +134,7 @@ class Writer:
         written = self._written.get(identify(desired))
         if written is None and edited and not corrects:
             self.note_written(desired)
-        elif written != desired:
+        elif written != _Written.of(desired):
             return True
         if corrects:
             return self._may_correct(desired, live, key)
@@ -144,7 +166,7 @@ class Writer:
 
     def forget_policy(self, name: str) -> None:
         """Forget what was written for a policy that is gone: it goes, and nobody has edited it."""
-        for place in [each for each, made in self._written.items() if _is_for(made, name)]:
+        for place in [each for each, made in self._written.items() if name in made.policies]:
             self._written.pop(place)
             self._contests.pop(place, None)
         self._drifts.pop(Key("policy", name), None)
@@ -172,9 +194,10 @@ class Writer:
         contest = self._contests.get(place, Contest())
         urgent = live is None or widens(desired, live, self._tolerated_keys)
         wait_s = 0.0 if urgent else contest.wait(now)
+        drift = self._note(desired, live, key, contested=contest.is_contested(now))
         if wait_s <= 0:
             self._contests[place] = contest.corrected(now)
-        self._note(desired, live, key, contested=contest.is_contested(now))
+            self._tell(live or desired, drift.text)
         if wait_s > 0:
             self._requeue(key, wait_s)
         return wait_s <= 0
@@ -187,18 +210,14 @@ class Writer:
         *,
         contested: bool,
         left: bool = False,
-    ) -> None:
+    ) -> Drift:
         drift = Drift(self._clock(), _word(desired, live), contested, left)
         self._drifts.setdefault(key, {})[identify(desired)] = drift
+        return drift
 
 
 def _is_of(place: Place, namespace: str) -> bool:
     return place[1] == namespace or place == ("Namespace", "", namespace)
-
-
-def _is_for(made: Manifest, policy: str) -> bool:
-    owners = made["metadata"].get("ownerReferences") or ()
-    return any(each["kind"] == KIND and each["name"] == policy for each in owners)
 
 
 def _word(desired: Manifest, live: Manifest | None) -> str:
