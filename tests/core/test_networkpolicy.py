@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from revet.core.network.facts import Place
 from revet.core.render.networkpolicy import network_policies
 from tests.support.policy_builder import build_policy
 
@@ -13,15 +14,15 @@ DNS_PEERS = [
         "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "kube-system"}},
         "podSelector": {"matchLabels": {"k8s-app": "kube-dns"}},
     },
-    {"ipBlock": {"cidr": "169.254.20.10/32"}},
 ]
+NODE_LOCAL_DNS = [{"ipBlock": {"cidr": "169.254.20.10/32"}}]
 DNS_PORTS = [{"protocol": "UDP", "port": 53}, {"protocol": "TCP", "port": 53}]
 BOTH = ["Ingress", "Egress"]
 WITHIN: list[dict[str, Any]] = [{"podSelector": {}}]
 
 
 def _render(network: object, **spec: Any) -> dict[str, dict[str, Any]]:  # noqa: ANN401 # JSON
-    manifests = network_policies(build_policy(network=network, **spec), "shop")
+    manifests = network_policies(build_policy(network=network, **spec), Place("shop"))
     return {each["metadata"]["name"].removeprefix(f"revet-{HASH}-"): each for each in manifests}
 
 
@@ -35,7 +36,14 @@ HASH = "ab8e18ef4ebebeddc0b3"  # sha256 of "production"
             {"mode": "Enforce"},
             {
                 "isolate": (BOTH, [], []),
-                "dns": (["Egress"], [], [{"to": DNS_PEERS, "ports": DNS_PORTS}]),
+                "dns": (
+                    ["Egress"],
+                    [],
+                    [
+                        {"to": DNS_PEERS, "ports": DNS_PORTS},
+                        {"to": NODE_LOCAL_DNS, "ports": DNS_PORTS},
+                    ],
+                ),
             },
         ),
         (
@@ -137,7 +145,8 @@ def test_each_says_whose_it_is_and_why_it_is_there() -> None:
 def test_the_longest_name_of_a_policy_fits() -> None:
     network = {"mode": "Enforce", "allow": {"sameNamespace": True}}
     one, other = (
-        network_policies(build_policy(letter * 253, network=network), "shop") for letter in "ab"
+        network_policies(build_policy(letter * 253, network=network), Place("shop"))
+        for letter in "ab"
     )
     names = {each["metadata"]["name"] for each in (*one, *other)}
     assert len(names) == 6

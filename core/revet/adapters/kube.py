@@ -3,7 +3,7 @@
 Apart from the client's models: what we read goes straight into our own frozen shapes.
 """
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Final
@@ -40,6 +40,8 @@ class Collection:
     fields: str = ""
     #: How many come in one answer, which is in memory as a whole.
     page: int = _PAGE
+    #: What is kept of each of them until all have come.
+    slim: Callable[[bytes | msgspec.Raw], bytes] = bytes
 
     def accept(self, suffix: str = "") -> str:
         """Return the Accept header: with metadata only, where that is enough."""
@@ -80,7 +82,7 @@ class Kube:
         version = ""
         async for page, version in self.pages(collection):  # noqa: B007 -- the last one's counts
             # A Raw is a view of the whole page; copies let the page go.
-            objects = (*objects, *map(bytes, page))
+            objects = (*objects, *map(collection.slim, page))
         return objects, version
 
     async def pages(

@@ -19,7 +19,7 @@ from revet.core.model.meta import (
     is_labelled,
 )
 from revet.core.render.guard import NAME as GUARD
-from revet.core.render.networkpolicy import NAMES, is_policys
+from revet.core.render.isolation_names import NAMES, is_policys
 from revet.core.render.webhook import NAME as ENTRIES
 from revet.core.restoration import restoration
 

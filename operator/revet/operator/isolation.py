@@ -1,17 +1,28 @@
-"""Keeps the NetworkPolicies of one policy, in every namespace that it selects."""
+"""Keeps the NetworkPolicies of policies, in every namespace that they select."""
 
 import asyncio
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
 
 from revet.adapters.kube import KubeError
 from revet.core.model.meta import BREAK_GLASS_LABEL, Manifest
-from revet.core.plan import find_stale
+from revet.core.model.policy import HardeningPolicy
+from revet.core.model.policy_network import Switch
+from revet.core.network.facts import Place
+from revet.core.network.limits import Limits, Surroundings, find_limits
+from revet.core.network.survey import EVERYWHERE
+from revet.core.plan import find_stale, identify
 from revet.core.render.networkpolicy import network_policies
+from revet.core.status import listed
 from revet.operator.context import Context
 from revet.operator.picture import Key, NamespaceSeen, PolicySeen
 from revet.operator.writer import is_gone
 
-_KIND = "NetworkPolicy"
+_KIND: Final = "NetworkPolicy"
+_LIST_S: Final = 10.0
+
+_Place = tuple[str, str, str]
 
 
 class Isolation:
@@ -19,6 +30,10 @@ class Isolation:
 
     def __init__(self, context: Context) -> None:
         self._context = context
+        #: One at a time for each policy: a pass over all must not take away what one just wrote.
+        self._turns: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._made: dict[tuple[str, str], frozenset[_Place]] = {}
+        self._standing: dict[str, dict[str, None]] = {}
 
     async def keep(
         self, seen: PolicySeen, selected: Sequence[NamespaceSeen]
@@ -29,51 +44,165 @@ class Isolation:
         """
         if seen.policy is None:
             return [], []
-        spared = self.spared(selected)
-        desired = {
-            each.name: network_policies(seen.policy, each.name)
-            for each in selected
-            if each.name not in spared
-        }
-        standing, problems = await self._write(seen, desired)
-        wanted = [manifest for manifests in desired.values() for manifest in manifests]
-        left = {each.name for each in selected if BREAK_GLASS_LABEL in each.labels}
-        owned = self._context.picture.owned(_KIND, seen.uid)
-        for live in find_stale(wanted, owned, seen.uid):
-            if live["metadata"]["namespace"] in left:
-                continue
-            try:
-                await self._context.writer.prune(live)
-            except KubeError as error:
-                problems.append(str(error))
+        async with self._turns[seen.name]:
+            unlisted = await self._unlisted(seen.policy)
+            if unlisted:
+                return self.standing(seen.name), [unlisted]
+            standing, problems, wanted = await self._write_all(seen, seen.policy, selected)
+            self._standing[seen.name] = dict.fromkeys(standing)
+            left = {each.name for each in selected if BREAK_GLASS_LABEL in each.labels}
+            owned = self._context.picture.owned(_KIND, seen.uid)
+            stale = find_stale(wanted, owned, seen.uid)
+            problems += await self._prune(
+                each for each in stale if each["metadata"]["namespace"] not in left
+            )
         return standing, problems
+
+    async def keep_at(self, name: str, policies: Iterable[str]) -> None:
+        """See that those of some policies stand in one namespace, which they select.
+
+        Raises:
+            KubeError: some could not be written, or deleted.
+
+        """
+        namespace = self._context.picture.namespaces.get(name)
+        problems: list[str] = []
+        for each in policies:
+            seen = self._context.picture.policies[each]
+            if namespace is not None and seen.is_kept:
+                problems += await self.keep_in(seen, namespace)
+        if problems:
+            raise KubeError(listed(problems))
+
+    async def keep_in(self, seen: PolicySeen, namespace: NamespaceSeen) -> list[str]:
+        """See that they stand in one namespace that the policy selects; return problems."""
+        if seen.policy is None or self._reason(namespace):
+            return []
+        async with self._turns[seen.name]:
+            unlisted = await self._unlisted(seen.policy)
+            if unlisted:
+                return [unlisted]
+            before = self._made.get((seen.name, namespace.name), frozenset())
+            desired = self._desired(seen.policy, namespace)
+            problem = await self._write(seen, namespace.name, desired)
+            standing = self._standing.setdefault(seen.name, {})
+            if problem is None and desired:
+                standing[namespace.name] = None
+            else:
+                standing.pop(namespace.name, None)
+            gone = before - {identify(each) for each in desired}
+            live = (self._context.picture.objects.get(place) for place in gone)
+            problems = await self._prune(each for each in live if each is not None)
+        return [*([problem] if problem else []), *problems]
+
+    def asking(self) -> list[str]:
+        """Return the policies that ask for NetworkPolicies."""
+        policies = self._context.picture.policies.values()
+        return [each.name for each in policies if each.policy is not None and _asks(each.policy)]
+
+    def note_changes(self, names: Iterable[str]) -> None:
+        """Have namespaces looked at again in which something has changed that counts here."""
+        for name in names:
+            if name == EVERYWHERE:
+                self._context.queue.add_all(Key("policy", each) for each in self.asking())
+            else:
+                self._context.queue.add(Key("network", name))
+
+    def standing(self, policy: str) -> list[str]:
+        """Return the namespaces in which a policy's stand."""
+        return list(self._standing.get(policy, ()))
+
+    def forget(self, policy: str) -> None:
+        """Forget a policy that is gone: what it owned goes by the garbage collector."""
+        self._standing.pop(policy, None)
+        for place in [each for each in self._made if each[0] == policy]:
+            del self._made[place]
 
     def spared(self, selected: Sequence[NamespaceSeen]) -> dict[str, str]:
         """Return the namespaces in which nothing is written, each with the reason."""
         reasons = {each.name: self._reason(each) for each in selected}
         return {name: reason for name, reason in reasons.items() if reason}
 
+    def limits(self, seen: PolicySeen, selected: Sequence[NamespaceSeen]) -> Limits:
+        """Return what they do not give of what the policy asks for, where they are written."""
+        surveyor = self._context.surveyor
+        if seen.policy is None or not _asks(seen.policy) or surveyor.unlisted():
+            return Limits()
+        labels: Mapping[str, Mapping[str, str]] = {
+            each.name: each.labels for each in self._context.picture.namespaces.values()
+        }
+        isolated = [each.name for each in selected if not self._reason(each)]
+        around = Surroundings(surveyor.cluster, labels, isolated, surveyor.facts)
+        return find_limits(seen.policy, around)
+
+    async def _unlisted(self, policy: HardeningPolicy) -> str:
+        """Wait for what NetworkPolicies depend on; say what was not listed, empty where all was."""
+        if not _asks(policy):
+            return ""
+        kinds = await self._context.surveyor.wait(_LIST_S)
+        if not kinds:
+            return ""
+        return f"no NetworkPolicy is written: not listed yet: {', '.join(kinds)}"
+
     def _reason(self, namespace: NamespaceSeen) -> str:
         if namespace.name in self._context.settings.system_namespaces:
             return "a system namespace"
         return namespace.hands_off
 
-    async def _write(
-        self, seen: PolicySeen, desired: dict[str, list[Manifest]]
-    ) -> tuple[list[str], list[str]]:
+    def _desired(self, policy: HardeningPolicy, namespace: NamespaceSeen) -> list[Manifest]:
+        if not _asks(policy):
+            return []
+        surveyor = self._context.surveyor
+        place = Place(namespace.name, namespace.labels, surveyor.facts(namespace.name))
+        return network_policies(policy, place, surveyor.cluster)
+
+    async def _write_all(
+        self, seen: PolicySeen, policy: HardeningPolicy, selected: Sequence[NamespaceSeen]
+    ) -> tuple[list[str], list[str], list[Manifest]]:
+        """Write those of all namespaces; return where they stand, problems, and all of them."""
         standing: list[str] = []
         problems: list[str] = []
-        for namespace, manifests in desired.items():
+        wanted: list[Manifest] = []
+        for namespace in selected:
             # Where all stands, nothing below waits.
             await asyncio.sleep(0)
-            try:
-                # What is allowed comes before the default deny: no request is cut in between.
-                for manifest in reversed(manifests):
-                    await self._context.writer.keep(manifest, Key("policy", seen.name))
-            except KubeError as error:
-                if not is_gone(error):
-                    problems.append(str(error))
+            if self._reason(namespace):
                 continue
-            if manifests:
-                standing.append(namespace)
-        return standing, problems
+            desired = self._desired(policy, namespace)
+            wanted += desired
+            problem = await self._write(seen, namespace.name, desired)
+            if problem:
+                problems.append(problem)
+            elif problem is None and desired:
+                standing.append(namespace.name)
+        return standing, problems, wanted
+
+    async def _write(
+        self, seen: PolicySeen, namespace: str, desired: Sequence[Manifest]
+    ) -> str | None:
+        """Write those of a namespace; return what went wrong, None where nothing did.
+
+        Empty where the namespace is gone, which is nobody's fault.
+        """
+        self._made[seen.name, namespace] = frozenset(identify(each) for each in desired)
+        try:
+            # What is allowed comes before the default deny: no request is cut in between.
+            for manifest in reversed(desired):
+                await self._context.writer.keep(manifest, Key("policy", seen.name))
+        except KubeError as error:
+            return "" if is_gone(error) else str(error)
+        return None
+
+    async def _prune(self, stale: Iterable[Manifest]) -> list[str]:
+        problems: list[str] = []
+        for live in stale:
+            try:
+                await self._context.writer.prune(live)
+            except KubeError as error:
+                problems.append(str(error))
+        return problems
+
+
+def _asks(policy: HardeningPolicy) -> bool:
+    network = policy.spec.network
+    return network is not None and network.mode is Switch.ENFORCE

@@ -36,6 +36,7 @@ from revet.operator.picture import CLUSTER, Key, Picture
 from revet.operator.queue import Queue
 from revet.operator.reconcile import Reconciler, keep_fresh
 from revet.operator.settings import Settings, parse_url
+from revet.operator.surveyor import Surveyor
 from revet.operator.writer import Writer
 
 _BAD_INPUT: Final = 2
@@ -63,6 +64,7 @@ def _context(settings: Settings, kube: Kube, metrics: Metrics, log: Log) -> Cont
         writer,
         metrics,
         log,
+        Surveyor(kube, settings.system_namespaces, clock, log.complain),
         now=lambda: datetime.now(UTC),
     )
 
@@ -80,6 +82,7 @@ async def _lead(context: Context, asked: Callable[[], None]) -> None:
         tasks.create_task(reconciler.run())
         tasks.create_task(reconciler.entries.confirmations.run())
         tasks.create_task(audit.run())
+        tasks.create_task(context.surveyor.run(reconciler.isolation.note_changes))
         tasks.create_task(keep_fresh(reconciler, context, _FRESH_EVERY_S))
         tasks.create_task(_watch(context, intake, asked))
 

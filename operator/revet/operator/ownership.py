@@ -6,7 +6,7 @@ What can't be ours is not held, and of the rest no more than is read.
 from typing import Final
 
 from revet.core.model.meta import Manifest
-from revet.core.render.networkpolicy import NAMES, is_policys
+from revet.core.render.isolation_names import NAMES, is_policys
 
 #: Of an entry of managedFields; the rest of it is long, and says which fields.
 _WHO: Final = ("manager", "operation", "subresource", "time")

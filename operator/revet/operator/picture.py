@@ -16,16 +16,19 @@ from revet.core.model.meta import (
 from revet.core.model.policy import HardeningPolicy, parse_policy
 from revet.core.plan import identify
 from revet.core.render.baseline import rewritten
-from revet.core.render.networkpolicy import is_named_for
+from revet.core.render.isolation_names import is_named_for
 from revet.core.restoration import read_before
 from revet.core.status import was_valid
 from revet.operator.ownership import list_owners, may_be_ours, strip
 
 
 class Key(NamedTuple):
-    """What has to be looked at again: a policy, a namespace, what all policies share, a status."""
+    """What has to be looked at again: a policy, a namespace, what all policies share, a status.
 
-    about: Literal["policy", "namespace", "cluster", "status"]
+    `network` is a namespace, too, but only what policies isolate there.
+    """
+
+    about: Literal["policy", "namespace", "network", "cluster", "status"]
     name: str = ""
 
 

@@ -1,0 +1,194 @@
+"""Watches what NetworkPolicies depend on, from when the first policy asks for some.
+
+Pods by their labels and tokens, Services, Ingresses, bindings, whom the API server calls, and other
+people's NetworkPolicies; of each just the fields that are read.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from typing import Final
+
+import msgspec
+
+from revet.adapters.kube import Collection, Kube
+from revet.adapters.watcher import Freshness, Watcher
+from revet.core.errors import ManifestError
+from revet.core.network.facts import ClusterFacts, NamespaceFacts
+from revet.core.network.records import RECORDS, read_record
+from revet.core.network.survey import EVERYWHERE, KINDS, Survey
+
+_ADMISSION: Final = "/apis/admissionregistration.k8s.io/v1"
+_RBAC: Final = "/apis/rbac.authorization.k8s.io/v1"
+_NETWORKING: Final = "/apis/networking.k8s.io/v1"
+_PATHS: Final = {
+    "Pod": "/api/v1/pods",
+    "Service": "/api/v1/services",
+    # Of the API server alone.
+    "EndpointSlice": "/apis/discovery.k8s.io/v1/namespaces/default/endpointslices",
+    "Ingress": f"{_NETWORKING}/ingresses",
+    "NetworkPolicy": f"{_NETWORKING}/networkpolicies",
+    "ValidatingWebhookConfiguration": f"{_ADMISSION}/validatingwebhookconfigurations",
+    "MutatingWebhookConfiguration": f"{_ADMISSION}/mutatingwebhookconfigurations",
+    "APIService": "/apis/apiregistration.k8s.io/v1/apiservices",
+    "CustomResourceDefinition": "/apis/apiextensions.k8s.io/v1/customresourcedefinitions",
+    "RoleBinding": f"{_RBAC}/rolebindings",
+    "ClusterRoleBinding": f"{_RBAC}/clusterrolebindings",
+}
+_PAGE: Final = 100  # a pod, or a CustomResourceDefinition, may have more than a megabyte
+_SETTLE_S: Final = 0.2  # changes come in bursts
+_AT_ONCE: Final = 25
+
+
+class Surveyor:
+    """The facts of the cluster, kept true by watches."""
+
+    def __init__(
+        self,
+        kube: Kube,
+        system: frozenset[str],
+        clock: Callable[[], float],
+        complain: Callable[[str], None],
+    ) -> None:
+        """Set up; nothing is watched yet."""
+        self._kube = kube
+        self._clock = clock
+        self._complain = complain
+        self._wanted = asyncio.Event()
+        self._news = asyncio.Event()
+        self._facts: dict[str, NamespaceFacts] = {}
+        self._cluster = ClusterFacts()
+        self.freshness: dict[str, Freshness] = {}
+        self._all_listed = asyncio.Event()
+        self.survey = Survey(system, self._is_listed)
+
+    def want(self) -> None:
+        """Have it all watched from now on."""
+        self._wanted.set()
+
+    def unlisted(self) -> list[str]:
+        """Return the kinds that were not listed yet."""
+        return [kind for kind in KINDS if not self._is_listed(kind)]
+
+    async def wait(self, at_most_s: float) -> list[str]:
+        """Wait until everything was listed; return what was not."""
+        self.want()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(at_most_s):
+                await self._all_listed.wait()
+        return self.unlisted()
+
+    @property
+    def cluster(self) -> ClusterFacts:
+        """What is the same in all namespaces."""
+        if not self._cluster.system:
+            self._cluster = self.survey.cluster()
+        return self._cluster
+
+    def facts(self, namespace: str) -> NamespaceFacts:
+        """Return what is so in a namespace; it is told when that changes."""
+        if namespace not in self._facts:
+            self._facts[namespace] = self.survey.namespace(namespace)
+        return self._facts[namespace]
+
+    def forget(self, namespace: str) -> None:
+        """Forget a namespace that is gone."""
+        self._facts.pop(namespace, None)
+
+    async def run(self, changed: Callable[[Iterable[str]], None]) -> None:
+        """Watch until cancelled; `changed` is told of namespaces, an empty name being all."""
+        await self._wanted.wait()
+        async with asyncio.TaskGroup() as tasks:
+            for kind in KINDS:
+                tasks.create_task(self.open(kind).run())
+            while True:
+                await self._news.wait()
+                await asyncio.sleep(_SETTLE_S)
+                self._news.clear()
+                if self._all_listed.is_set():
+                    await self._compare(changed)
+
+    def open(self, kind: str) -> Watcher:
+        """Begin to keep a kind; return what watches it."""
+        freshness = self.freshness[kind] = Freshness(self._clock)
+        collection = Collection(_PATHS[kind], page=_PAGE, slim=_slimmer(kind))
+        copy = _Copy(kind, self.survey, self._note_news, self._complain)
+        return Watcher(self._kube, collection, copy, freshness, self._complain)
+
+    async def _compare(self, changed: Callable[[Iterable[str]], None]) -> None:
+        """Tell of the facts that are not what they were."""
+        names, self.survey.changed = self.survey.changed, set()
+        cluster = self.survey.cluster()
+        if cluster != self._cluster:
+            self._cluster = cluster
+            changed([EVERYWHERE])
+        everywhere = EVERYWHERE in names
+        for number, name in enumerate(list(self._facts if everywhere else names)):
+            before = self._facts.get(name)
+            if before is not None:
+                after = self._facts[name] = self.survey.namespace(name)
+                if after != before:
+                    changed([name])
+            if number % _AT_ONCE == 0:
+                await asyncio.sleep(0)
+
+    def _note_news(self) -> None:
+        self._news.set()
+        if not self._all_listed.is_set() and not self.unlisted():
+            self._all_listed.set()
+
+    def _is_listed(self, kind: str) -> bool:
+        freshness = self.freshness.get(kind)
+        return freshness is not None and freshness.is_synced
+
+
+class _Copy:
+    """The objects of one kind, fed into the survey."""
+
+    def __init__(
+        self,
+        kind: str,
+        survey: Survey,
+        changed: Callable[[], None],
+        complain: Callable[[str], None],
+    ) -> None:
+        self._kind = kind
+        self._survey = survey
+        self._changed = changed
+        self._complain = complain
+
+    def replace(self, objects: Sequence[bytes]) -> None:
+        """Take these objects for all there are."""
+        for problem in self._survey.replace(self._kind, objects):
+            self._complain(f"an object can't be read, it counts as absent: {problem}")
+        # The watcher says that it is listed right after this.
+        asyncio.get_running_loop().call_soon(self._changed)
+
+    def put(self, data: bytes) -> None:
+        """Take an object that is new or has changed."""
+        self._take(self._survey.put, data)
+
+    def drop(self, data: bytes) -> None:
+        """Forget an object."""
+        self._take(self._survey.drop, data)
+
+    def _take(self, take: Callable[[str, bytes], None], data: bytes) -> None:
+        try:
+            take(self._kind, data)
+        except ManifestError as error:
+            self._complain(f"an object can't be read, it counts as absent: {error}")
+        self._changed()
+
+
+def _slimmer(kind: str) -> Callable[[bytes | msgspec.Raw], bytes]:
+    """Return what keeps of an object just what is read of it."""
+    if kind not in RECORDS:
+        return bytes
+
+    def slim(data: bytes | msgspec.Raw) -> bytes:
+        try:
+            return msgspec.json.encode(read_record(kind, data))
+        except ManifestError:
+            return bytes(data)  # whoever reads it says so
+
+    return slim
