@@ -18,17 +18,18 @@ from revet.core.model.meta import (
     Manifest,
     is_labelled,
 )
+from revet.core.render.database_guard import NAME as DATABASE_GUARD
 from revet.core.render.guard import NAME as GUARD
 from revet.core.render.isolation_names import NAMES, is_policys
 from revet.core.render.webhook import NAME as ENTRIES
 from revet.core.restoration import restoration
 
-#: What is cluster-scoped, with its name. Entries first: nothing is refused while the rest goes.
+#: What is cluster-scoped, with its names. Entries first: nothing is refused while the rest goes.
 _NAMES: Final = {
-    "ValidatingWebhookConfiguration": ENTRIES,
-    "MutatingWebhookConfiguration": ENTRIES,
-    "ValidatingAdmissionPolicyBinding": GUARD,
-    "ValidatingAdmissionPolicy": GUARD,
+    "ValidatingWebhookConfiguration": {ENTRIES},
+    "MutatingWebhookConfiguration": {ENTRIES},
+    "ValidatingAdmissionPolicyBinding": {GUARD, DATABASE_GUARD},
+    "ValidatingAdmissionPolicy": {GUARD, DATABASE_GUARD},
 }
 _ISOLATION: Final = "NetworkPolicy"
 _OWN_KINDS: Final = (*_NAMES, _ISOLATION)
@@ -126,7 +127,7 @@ def _is_ours(manifest: Manifest) -> bool:
     name: str = manifest["metadata"]["name"]
     kind = manifest["kind"]
     if kind in _NAMES:
-        return name == _NAMES[kind] and (is_labelled(manifest) or _is_written_by_us(manifest))
+        return name in _NAMES[kind] and (is_labelled(manifest) or _is_written_by_us(manifest))
     if is_policys(manifest):
         return True
     # Without its owner it is ours by its name and by who wrote it, which no copy takes along.

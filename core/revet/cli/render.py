@@ -22,6 +22,7 @@ from revet.core.network.facts import Place
 from revet.core.network.limits import Surroundings, find_limits
 from revet.core.network.survey import KINDS, Survey
 from revet.core.render.baseline import namespace_manifest, pod_security, rewritten
+from revet.core.render.database_guard import database_guards
 from revet.core.render.guard import guards, selector_keys
 from revet.core.render.networkpolicy import network_policies
 from revet.core.render.webhook import SYSTEM_NAMESPACES, Backend, webhook_configurations
@@ -75,7 +76,7 @@ def render(policies: Sequence[str], namespace_files: Sequence[str], setup: Setup
     backend = Backend(b"", setup.webhook_url, namespace=setup.namespace)
     rendered.manifests += webhook_configurations(compiled, backend, setup.system)
     keys = {key for policy in found.models for key in selector_keys(policy.spec)}
-    rendered.manifests += guards(keys)
+    rendered.manifests += [*guards(keys), *database_guards(found.models)]
     pairs = list(zip(kept, compiled, strict=True))
     for namespace in namespaces:
         rendered.manifests += _render_namespace(namespace, pairs, setup, survey, rendered.notes)

@@ -54,6 +54,14 @@ def connections(network: Network) -> Iterator[Connection]:
         yield Connection(f"database-{database.name}", source, clients, server, database.ports)
 
 
+def list_namespace_selectors(network: Network) -> Iterator[LabelSelector]:
+    """Yield what namespaces are let in by: who may change their labels lets in what it likes."""
+    peers = [peer for each in connections(network) for peer in (*each.clients, each.server)]
+    for peer in (*peers, *(network.allow.ingress_controllers or ())):
+        if peer.namespace_selector is not None:
+            yield peer.namespace_selector
+
+
 def selected_namespaces(spec: HardeningPolicySpec, system: frozenset[str]) -> LabelSelector:
     """Return what selects exactly a policy's namespaces: system ones only where it names them."""
     selector = spec.namespace_selector
