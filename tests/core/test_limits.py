@@ -59,8 +59,8 @@ def test_where_nothing_lacks_nothing_is_said() -> None:
             "shop",
             NamespaceFacts(called=(Backend("hook", (), PORTS),)),
             (
-                "shop: Service hook is open to 192.0.2.1, where the API server listens; where it calls"
-                " from elsewhere (a tunnel, konnectivity), add a NetworkPolicy of yours"
+                "shop: Service hook is open to 192.0.2.1, where the API server listens; where it"
+                " calls from elsewhere (a tunnel, konnectivity), add a NetworkPolicy of yours"
             ),
         ),
         (

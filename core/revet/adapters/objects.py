@@ -29,6 +29,7 @@ RESOURCES: Final[dict[str, Resource]] = {
     "Namespace": Resource("v1", "namespaces"),
     "Secret": Resource("v1", "secrets", namespaced=True),
     "NetworkPolicy": Resource("networking.k8s.io/v1", "networkpolicies", namespaced=True),
+    "CiliumNetworkPolicy": Resource("cilium.io/v2", "ciliumnetworkpolicies", namespaced=True),
     "ClusterRole": Resource("rbac.authorization.k8s.io/v1", "clusterroles"),
     "EndpointSlice": Resource("discovery.k8s.io/v1", "endpointslices", namespaced=True),
     "Pod": Resource("v1", "pods", namespaced=True),

@@ -20,7 +20,7 @@ from revet.core.model.meta import (
 )
 from revet.core.render.database_guard import NAME as DATABASE_GUARD
 from revet.core.render.guard import NAME as GUARD
-from revet.core.render.isolation_names import NAMES, is_policys
+from revet.core.render.isolation_names import ISOLATING, NAMES, is_policys
 from revet.core.render.webhook import NAME as ENTRIES
 from revet.core.restoration import restoration
 
@@ -31,8 +31,7 @@ _NAMES: Final = {
     "ValidatingAdmissionPolicyBinding": {GUARD, DATABASE_GUARD},
     "ValidatingAdmissionPolicy": {GUARD, DATABASE_GUARD},
 }
-_ISOLATION: Final = "NetworkPolicy"
-_OWN_KINDS: Final = (*_NAMES, _ISOLATION)
+_OWN_KINDS: Final = (*_NAMES, *ISOLATING)
 #: What the API server says where an object has changed since it was read.
 _CHANGED: Final = (HTTPStatus.CONFLICT, HTTPStatus.UNPROCESSABLE_ENTITY)
 _MOST_ATTEMPTS: Final = 5
@@ -70,9 +69,7 @@ async def find(kube: Kube) -> Leftovers:
     found = Leftovers(policies=await objects.list("HardeningPolicy"))
     for kind in _OWN_KINDS:
         # What is ours by name is so without the label, too; of NetworkPolicies there may be many.
-        for each in await objects.list(
-            kind, selector=MANAGED_SELECTOR if kind == _ISOLATION else ""
-        ):
+        for each in await _list(objects, kind):
             if _is_ours(each):
                 found.objects.append(each)
             elif is_labelled(each):
@@ -83,6 +80,16 @@ async def find(kube: Kube) -> Leftovers:
         if POD_SECURITY_ANNOTATION in (each["metadata"].get("annotations") or {})
     ]
     return found
+
+
+async def _list(objects: Objects, kind: str) -> list[Manifest]:
+    """List what may be ours of a kind; one that is not served has none."""
+    try:
+        return await objects.list(kind, selector=MANAGED_SELECTOR if kind in ISOLATING else "")
+    except KubeError as error:
+        if kind in _NAMES or error.status != HTTPStatus.NOT_FOUND:
+            raise
+        return []
 
 
 async def remove(objects: Objects, found: Leftovers, say: Callable[[str], None]) -> list[str]:

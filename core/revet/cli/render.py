@@ -64,6 +64,7 @@ def render(policies: Sequence[str], namespace_files: Sequence[str], setup: Setup
     rendered = Rendered(problems=found.problems)
     survey = Survey(setup.system)
     namespaces = list(_read_cluster(namespace_files, survey, rendered))
+    survey.has_cilium = survey.serves_cilium
     if rendered.problems:
         return rendered
     kept = []

@@ -8,7 +8,12 @@ from revet.core.plan import differs, has_same_terms, index_by_name
 
 #: Any change of what these say may let through what ours refuse.
 _WHOLE: Final = frozenset(
-    {"NetworkPolicy", "ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding"}
+    {
+        "NetworkPolicy",
+        "CiliumNetworkPolicy",
+        "ValidatingAdmissionPolicy",
+        "ValidatingAdmissionPolicyBinding",
+    }
 )
 _WEBHOOKS: Final = frozenset({"ValidatingWebhookConfiguration", "MutatingWebhookConfiguration"})
 _ENFORCING: Final = (

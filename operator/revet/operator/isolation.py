@@ -13,13 +13,13 @@ from revet.core.network.facts import Place
 from revet.core.network.limits import Limits, Surroundings, find_limits
 from revet.core.network.survey import EVERYWHERE
 from revet.core.plan import find_stale, identify
+from revet.core.render.isolation_names import ISOLATING
 from revet.core.render.networkpolicy import network_policies
 from revet.core.status import listed
 from revet.operator.context import Context
 from revet.operator.picture import Key, NamespaceSeen, PolicySeen
 from revet.operator.writer import is_gone
 
-_KIND: Final = "NetworkPolicy"
 _LIST_S: Final = 10.0
 
 _Place = tuple[str, str, str]
@@ -30,6 +30,8 @@ class Isolation:
 
     def __init__(self, context: Context) -> None:
         self._context = context
+        #: How long is waited for what they depend on to be listed.
+        self.most_s = _LIST_S
         #: One at a time for each policy: a pass over all must not take away what one just wrote.
         self._turns: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._made: dict[tuple[str, str], frozenset[_Place]] = {}
@@ -51,7 +53,7 @@ class Isolation:
             standing, problems, wanted = await self._write_all(seen, seen.policy, selected)
             self._standing[seen.name] = dict.fromkeys(standing)
             left = {each.name for each in selected if BREAK_GLASS_LABEL in each.labels}
-            owned = self._context.picture.owned(_KIND, seen.uid)
+            owned = self._context.picture.owned(ISOLATING, seen.uid)
             stale = find_stale(wanted, owned, seen.uid)
             problems += await self._prune(
                 each for each in stale if each["metadata"]["namespace"] not in left
@@ -139,7 +141,7 @@ class Isolation:
         """Wait for what NetworkPolicies depend on; say what was not listed, empty where all was."""
         if not _asks(policy):
             return ""
-        kinds = await self._context.surveyor.wait(_LIST_S)
+        kinds = await self._context.surveyor.wait(self.most_s)
         if not kinds:
             return ""
         return f"no NetworkPolicy is written: not listed yet: {', '.join(kinds)}"

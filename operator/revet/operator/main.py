@@ -82,6 +82,7 @@ async def _lead(context: Context, asked: Callable[[], None]) -> None:
         tasks.create_task(reconciler.run())
         tasks.create_task(reconciler.entries.confirmations.run())
         tasks.create_task(audit.run())
+        context.surveyor.see_cilium(context.picture, context.queue.add_all)
         tasks.create_task(context.surveyor.run(reconciler.isolation.note_changes))
         tasks.create_task(keep_fresh(reconciler, context, _FRESH_EVERY_S))
         tasks.create_task(_watch(context, intake, asked))

@@ -6,7 +6,7 @@ What can't be ours is not held, and of the rest no more than is read.
 from typing import Final
 
 from revet.core.model.meta import Manifest
-from revet.core.render.isolation_names import NAMES, is_policys
+from revet.core.render.isolation_names import ISOLATING, NAMES, is_policys
 
 #: Of an entry of managedFields; the rest of it is long, and says which fields.
 _WHO: Final = ("manager", "operation", "subresource", "time")
@@ -14,7 +14,7 @@ _WHO: Final = ("manager", "operation", "subresource", "time")
 
 def may_be_ours(manifest: Manifest) -> bool:
     """Return whether we may have written an object, by its name or by its owner."""
-    if manifest["kind"] != "NetworkPolicy":
+    if manifest["kind"] not in ISOLATING:
         return True  # what is cluster-scoped is no tenant's
     return NAMES.fullmatch(manifest["metadata"]["name"]) is not None or is_policys(manifest)
 

@@ -12,11 +12,15 @@ from typing import Final
 import msgspec
 
 from revet.adapters.kube import Collection, Kube
+from revet.adapters.objects import path_of
 from revet.adapters.watcher import Freshness, Watcher
 from revet.core.errors import ManifestError
+from revet.core.model.meta import MANAGED_SELECTOR, Manifest
 from revet.core.network.facts import ClusterFacts, NamespaceFacts
 from revet.core.network.records import RECORDS, read_record
 from revet.core.network.survey import EVERYWHERE, KINDS, Survey
+from revet.core.plan import identify
+from revet.operator.picture import Key, Picture
 
 _ADMISSION: Final = "/apis/admissionregistration.k8s.io/v1"
 _RBAC: Final = "/apis/rbac.authorization.k8s.io/v1"
@@ -35,6 +39,7 @@ _PATHS: Final = {
     "RoleBinding": f"{_RBAC}/rolebindings",
     "ClusterRoleBinding": f"{_RBAC}/clusterrolebindings",
 }
+_CILIUM: Final = "CiliumNetworkPolicy"
 _PAGE: Final = 100  # a pod, or a CustomResourceDefinition, may have more than a megabyte
 _SETTLE_S: Final = 0.2  # changes come in bursts
 _AT_ONCE: Final = 25
@@ -60,6 +65,7 @@ class Surveyor:
         self._cluster = ClusterFacts()
         self.freshness: dict[str, Freshness] = {}
         self._all_listed = asyncio.Event()
+        self._cilium: _OwnCopy | None = None
         self.survey = Survey(system, self._is_listed)
 
     def want(self) -> None:
@@ -77,6 +83,10 @@ class Surveyor:
             async with asyncio.timeout(at_most_s):
                 await self._all_listed.wait()
         return self.unlisted()
+
+    def see_cilium(self, picture: Picture, touch: Callable[[Iterable[Key]], None]) -> None:
+        """Take in, from now on, the CiliumNetworkPolicies of ours, where there are any at all."""
+        self._cilium = _OwnCopy(picture, touch, self._note_cilium)
 
     @property
     def cluster(self) -> ClusterFacts:
@@ -98,6 +108,7 @@ class Surveyor:
     async def run(self, changed: Callable[[Iterable[str]], None]) -> None:
         """Watch until cancelled; `changed` is told of namespaces, an empty name being all."""
         await self._wanted.wait()
+        cilium: asyncio.Task[None] | None = None
         async with asyncio.TaskGroup() as tasks:
             for kind in KINDS:
                 tasks.create_task(self.open(kind).run())
@@ -105,8 +116,16 @@ class Surveyor:
                 await self._news.wait()
                 await asyncio.sleep(_SETTLE_S)
                 self._news.clear()
-                if self._all_listed.is_set():
-                    await self._compare(changed)
+                if not self._all_listed.is_set():
+                    continue
+                await self._compare(changed)
+                serves = self.survey.serves_cilium
+                if serves and cilium is None and self._cilium is not None:
+                    cilium = tasks.create_task(self._watch_cilium(self._cilium).run())
+                elif not serves and cilium is not None:
+                    cilium.cancel()
+                    cilium, self.survey.has_cilium = None, False
+                    self._news.set()
 
     def open(self, kind: str) -> Watcher:
         """Begin to keep a kind; return what watches it."""
@@ -132,6 +151,16 @@ class Surveyor:
             if number % _AT_ONCE == 0:
                 await asyncio.sleep(0)
 
+    def _watch_cilium(self, copy: "_OwnCopy") -> Watcher:
+        collection = Collection(path_of(_CILIUM), selector=MANAGED_SELECTOR)
+        return Watcher(self._kube, collection, copy, Freshness(self._clock), self._complain)
+
+    def _note_cilium(self) -> None:
+        """Have them written, now that those which stand are known: else they would seem stale."""
+        if not self.survey.has_cilium:
+            self.survey.has_cilium = True
+            self._cluster = self.survey.cluster()
+
     def _note_news(self) -> None:
         self._news.set()
         if not self._all_listed.is_set() and not self.unlisted():
@@ -140,6 +169,48 @@ class Surveyor:
     def _is_listed(self, kind: str) -> bool:
         freshness = self.freshness.get(kind)
         return freshness is not None and freshness.is_synced
+
+
+class _OwnCopy:
+    """Our objects of a kind that need not be served, fed into the picture."""
+
+    def __init__(
+        self,
+        picture: Picture,
+        touch: Callable[[Iterable[Key]], None],
+        listed: Callable[[], None],
+    ) -> None:
+        self._picture = picture
+        self._touch = touch
+        self._listed = listed
+
+    def replace(self, objects: Sequence[bytes]) -> None:
+        """Take these objects for all there are."""
+        self._listed()
+        there = {identify(each): each for each in map(_decode, objects)}
+        for place, each in list(self._picture.objects.items()):
+            if place[0] == _CILIUM and place not in there:
+                self._see(each, gone=True)
+        for each in there.values():
+            self._see(each, gone=False)
+        # Also where none stands: policies may ask for some.
+        self._touch(Key("policy", name) for name in self._picture.policies)
+
+    def put(self, data: bytes) -> None:
+        """Take an object that is new or has changed."""
+        self._see(_decode(data), gone=False)
+
+    def drop(self, data: bytes) -> None:
+        """Forget an object."""
+        self._see(_decode(data), gone=True)
+
+    def _see(self, manifest: Manifest, *, gone: bool) -> None:
+        self._touch(self._picture.see_object(manifest, gone=gone))
+
+
+def _decode(data: bytes) -> Manifest:
+    manifest: Manifest = msgspec.json.decode(data)
+    return {"apiVersion": "cilium.io/v2", "kind": _CILIUM, **manifest}
 
 
 class _Copy:

@@ -63,7 +63,7 @@ class ClusterFacts:
         api_server: where it listens, and where from it calls.
         api_service: its Service, by which pods call it.
         system: the namespaces that no policy selects that does not name them.
-        has_cilium: whether CiliumNetworkPolicies are served.
+        has_cilium: whether CiliumNetworkPolicies are written, too.
 
     """
 

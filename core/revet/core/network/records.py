@@ -8,7 +8,7 @@ from revet.core.errors import ManifestError
 from revet.core.model.network_policy import NetworkPolicySpec
 from revet.core.model.pod import OwnerReference
 from revet.core.model.service import IngressSpec
-from revet.core.model.volume import Volume
+from revet.core.model.volume import Projected
 from revet.core.model.wire import Wire
 
 #: Fields of a pod that has ended: nothing is allowed for it.
@@ -24,12 +24,26 @@ class Meta(Wire, frozen=True, gc=False):
     owner_references: tuple[OwnerReference, ...] | None = None
 
 
+class PodMeta(Wire, frozen=True, gc=False):
+    """The metadata of a pod, of which there are many."""
+
+    name: str = ""
+    namespace: str = ""
+    labels: dict[str, str] | None = None
+
+
+class PodVolume(Wire, frozen=True, gc=False):
+    """A volume of a pod, of which there are many: only what tokens come in."""
+
+    projected: Projected | None = None
+
+
 class PodSpec(Wire, frozen=True, gc=False):
     """A pod's spec."""
 
     service_account_name: str | None = None
     host_network: bool | None = None
-    volumes: tuple[Volume, ...] | None = None
+    volumes: tuple[PodVolume, ...] | None = None
 
 
 class PodStatus(Wire, frozen=True, gc=False):
@@ -41,7 +55,7 @@ class PodStatus(Wire, frozen=True, gc=False):
 class PodRecord(Wire, frozen=True, gc=False):
     """A pod."""
 
-    metadata: Meta
+    metadata: PodMeta
     spec: PodSpec = PodSpec()
     status: PodStatus = PodStatus()
 

@@ -55,6 +55,7 @@ _API: Final = ("default", "kubernetes")
 _SHARED: Final = {_API, (_SYSTEM, _DNS)}
 #: Where kubectl puts what names no namespace.
 _DEFAULT: Final = "default"
+_CILIUM: Final = "ciliumnetworkpolicies.cilium.io"
 _SERVICE_NAME: Final = "kubernetes.io/service-name"
 _CALLED_AT: Final = 443  # where a reference to a Service names no port
 
@@ -75,6 +76,7 @@ class Survey:
         }
         #: The namespaces in which something has changed.
         self.changed: set[str] = set()
+        #: Whether CiliumNetworkPolicies are to be written.
         self.has_cilium = False
 
     def replace(self, kind: str, objects: Iterable[bytes | msgspec.Raw]) -> list[str]:
@@ -123,6 +125,11 @@ class Survey:
             return
         record = read_record(kind, data)
         self._find(kind, record).pop(record.metadata.name, None)
+
+    @property
+    def serves_cilium(self) -> bool:
+        """Whether there are CiliumNetworkPolicies in this cluster."""
+        return _CILIUM in self._records["CustomResourceDefinition"].get("", {})
 
     def cluster(self) -> ClusterFacts:
         """Return what is the same in all namespaces."""

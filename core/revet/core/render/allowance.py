@@ -81,6 +81,17 @@ class Scope:
         spec = _spec(render_selector(selector, [_NOT_QUARANTINED]), directions)
         return self._write(role, source, about, spec | {"ingress": [*ingress], "egress": [*egress]})
 
+    def allow_entity(
+        self, role: str, source: str, selector: LabelSelector, rules: Manifest, about: str = ""
+    ) -> Manifest:
+        """Write for Cilium what no address says there: its `ingress` or `egress` with entities.
+
+        By the name of the NetworkPolicy that says it by addresses, and it adds up with that.
+        """
+        pods = render_selector(selector, [_NOT_QUARANTINED])
+        written = self._write(role, source, about, {"endpointSelector": pods, **rules})
+        return {**written, "apiVersion": "cilium.io/v2", "kind": "CiliumNetworkPolicy"}
+
     def _write(self, role: str, source: str, about: str, spec: Manifest) -> Manifest:
         name = self.policy.metadata.name
         annotations = {POLICY_ANNOTATION: name, SOURCE_ANNOTATION: source}

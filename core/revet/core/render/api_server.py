@@ -1,37 +1,54 @@
 """The NetworkPolicies of what the cluster itself calls: the API server, webhooks, Ingresses."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from typing import Final
 
 from revet.core.model.meta import Manifest
 from revet.core.model.policy_network import ApiServerAccess, Direction, Peer
+from revet.core.model.selector import LabelSelector
 from revet.core.network.exclusion import select_none_of
-from revet.core.network.facts import Backend, as_selector
+from revet.core.network.facts import Backend, PodPort, as_selector
 from revet.core.render.allowance import Scope, render_addresses, render_ports
 from revet.core.render.connections import render_peer
 from revet.core.render.isolation_names import shorten
 
-_HERE = Peer()
+_HERE: Final = Peer()
+_API_SOURCE: Final = "spec.network.allow.apiServer"
+#: By this Cilium knows the API server, wherever it is; its rules for addresses pass over nodes.
+#: https://docs.cilium.io/en/stable/security/policy/language/#entities-based
+_ENTITY: Final = "kube-apiserver"
 
 
 def allow_api_server(scope: Scope) -> Iterator[Manifest]:
     """Write who may reach the API server: those that have a token which is of some use there."""
     access = scope.network.allow.api_server
+    reached = [
+        each for each in (*scope.cluster.api_server, scope.cluster.api_service) if each is not None
+    ]
     rules: list[Manifest] = [
         {"to": peers, "ports": render_ports(each.ports)}
-        for each in (*scope.cluster.api_server, scope.cluster.api_service)
-        if each is not None and (peers := render_addresses(each.ips))
+        for each in reached
+        if (peers := render_addresses(each.ips))
     ]
     if access is ApiServerAccess.DISABLED or not scope.isolates(Direction.EGRESS) or not rules:
         return
-    source = "spec.network.allow.apiServer"
+    ports = dict.fromkeys(port for each in reached for port in each.ports)
+    entity: Manifest = {"egress": [{"toEntities": [_ENTITY], "toPorts": _cilium_ports(ports)}]}
+    for role, selector, about in _api_clients(scope, access):
+        yield scope.allow(role, _API_SOURCE, selector, egress=rules, about=about)
+        if scope.cluster.has_cilium:
+            yield scope.allow_entity(role, _API_SOURCE, selector, entity, about)
+
+
+def _api_clients(scope: Scope, access: ApiServerAccess) -> Iterator[tuple[str, LabelSelector, str]]:
+    """Yield whom to select: the role of the object, the selector, and in words what it is about."""
     if access is ApiServerAccess.ALL:
-        yield scope.allow("api-server", source, scope.select(), egress=rules)
+        yield "api-server", scope.select(), ""
         return
     for labels in scope.place.facts.api_clients:
         written = ",".join(f"{key}={value}" for key, value in labels)
-        role = f"api-server-{shorten(written)}"
         selector = scope.select(as_selector(labels))
-        yield scope.allow(role, source, selector, egress=rules, about=f"Pods {written}")
+        yield f"api-server-{shorten(written)}", selector, f"Pods {written}"
 
 
 def allow_calls(scope: Scope) -> Iterator[Manifest]:
@@ -39,15 +56,22 @@ def allow_calls(scope: Scope) -> Iterator[Manifest]:
     peers = [peer for each in scope.cluster.api_server for peer in render_addresses(each.ips)]
     if not scope.network.allow.aggregated_apis or not scope.isolates(Direction.INGRESS):
         return
-    if not peers:
-        return
     source = "spec.network.allow.aggregatedApis"
     for each in scope.place.facts.called:
-        rule: Manifest = {"from": peers, "ports": render_ports(each.ports)}
         selector = scope.select(as_selector(each.selector))
-        about = f"Service {each.service}"
-        role = f"called-{shorten(each.service)}"
-        yield scope.allow(role, source, selector, ingress=[rule], about=about)
+        role, about = f"called-{shorten(each.service)}", f"Service {each.service}"
+        if peers:
+            rule: Manifest = {"from": peers, "ports": render_ports(each.ports)}
+            yield scope.allow(role, source, selector, ingress=[rule], about=about)
+        if scope.cluster.has_cilium:
+            entity = {"fromEntities": [_ENTITY], "toPorts": _cilium_ports(each.ports)}
+            yield scope.allow_entity(role, source, selector, {"ingress": [entity]}, about)
+
+
+def _cilium_ports(ports: Iterable[PodPort]) -> list[Manifest]:
+    """Write ports as Cilium has them: numbers and names as texts."""
+    listed = [{"port": str(each.port), "protocol": each.protocol} for each in ports]
+    return [{"ports": listed}]
 
 
 def allow_exposed(scope: Scope) -> Iterator[Manifest]:

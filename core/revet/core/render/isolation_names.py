@@ -23,6 +23,8 @@ _ROLES: Final = (
     "monitoring-(from-[0-9]+|to)",
     f"(flow|database)-{_END}",
 )
+#: The kinds of what isolates; the second one only where Cilium is.
+ISOLATING: Final = ("NetworkPolicy", "CiliumNetworkPolicy")
 #: How all of them are named.
 NAMES: Final = re.compile(rf"revet-[0-9a-f]{{{_HASH_LENGTH}}}-({'|'.join(_ROLES)})")
 
