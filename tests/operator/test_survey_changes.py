@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from revet.adapters.kube import Kube
+from revet.adapters.kube import Kube, KubeError
 from revet.core.model.meta import Manifest
 from revet.core.network.survey import EVERYWHERE
 from revet.operator.context import Context
@@ -132,3 +132,18 @@ async def test_before_everything_was_listed_nothing_is_written(context: Context)
     off["metadata"] |= {"uid": "p", "resourceVersion": "2", "generation": 2}
     desk.context.picture.see_policy(off, gone=False)
     assert await desk.isolation.keep(desk.context.picture.policies["strict"], selected) == ([], [])
+
+
+async def test_what_could_not_be_taken_away_is_looked_for_again(desk: Desk) -> None:
+    desk.feed(_reader())
+    await desk.compare()
+    await desk.isolation.keep_at("shop", ["strict"])
+    desk.feed(_reader(), gone=True)
+    await desk.compare()
+    desk.objects.refused = {"shop"}
+    with pytest.raises(KubeError, match="no quota in shop"):
+        await desk.isolation.keep_at("shop", ["strict"])
+    desk.objects.refused = set()
+    await desk.isolation.keep_at("shop", ["strict"])
+    assert desk.objects.done[-1] == "delete in shop"
+    assert desk.roles("shop") == {"isolate", "dns"}

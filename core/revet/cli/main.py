@@ -185,7 +185,10 @@ def render(
     ],
     namespace_file: Annotated[
         list[str] | None,
-        typer.Option(help="A file of Namespaces, as they stand; may be given several times."),
+        typer.Option(
+            help="A file of Namespaces, and what NetworkPolicies depend on, as they stand; may be"
+            " given several times."
+        ),
     ] = None,
     own_namespace: Annotated[str, typer.Option(help="Revet's own namespace.")] = "revet-system",
     system_namespace: Annotated[

@@ -3,13 +3,14 @@
 import asyncio
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from revet.adapters.kube import KubeError
 from revet.core.model.meta import BREAK_GLASS_LABEL, Manifest
 from revet.core.model.policy import HardeningPolicy
 from revet.core.model.policy_network import Switch
-from revet.core.network.facts import Place
+from revet.core.network.facts import ClusterFacts, Place
 from revet.core.network.limits import Limits, Surroundings, find_limits
 from revet.core.network.survey import EVERYWHERE
 from revet.core.plan import find_stale, identify
@@ -22,7 +23,15 @@ from revet.operator.writer import is_gone
 
 _LIST_S: Final = 10.0
 
-_Place = tuple[str, str, str]
+
+@dataclass(frozen=True, slots=True)
+class _Made:
+    """What was made for a policy in a namespace, and from what: the same again is not made anew."""
+
+    version: tuple[str, int]
+    place: Place
+    cluster: ClusterFacts
+    manifests: list[Manifest]
 
 
 class Isolation:
@@ -34,7 +43,7 @@ class Isolation:
         self.most_s = _LIST_S
         #: One at a time for each policy: a pass over all must not take away what one just wrote.
         self._turns: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
-        self._made: dict[tuple[str, str], frozenset[_Place]] = {}
+        self._made: dict[str, dict[str, _Made]] = defaultdict(dict)
         self._standing: dict[str, dict[str, None]] = {}
 
     async def keep(
@@ -52,6 +61,9 @@ class Isolation:
                 return self.standing(seen.name), [unlisted]
             standing, problems, wanted = await self._write_all(seen, seen.policy, selected)
             self._standing[seen.name] = dict.fromkeys(standing)
+            there = {each.name for each in selected}
+            for name in self._made[seen.name].keys() - there:
+                del self._made[seen.name][name]
             left = {each.name for each in selected if BREAK_GLASS_LABEL in each.labels}
             owned = self._context.picture.owned(ISOLATING, seen.uid)
             stale = find_stale(wanted, owned, seen.uid)
@@ -84,17 +96,21 @@ class Isolation:
             unlisted = await self._unlisted(seen.policy)
             if unlisted:
                 return [unlisted]
-            before = self._made.get((seen.name, namespace.name), frozenset())
+            before = self._made[seen.name].get(namespace.name)
             desired = self._desired(seen.policy, namespace)
-            problem = await self._write(seen, namespace.name, desired)
+            problem = await self._write(seen, desired)
             standing = self._standing.setdefault(seen.name, {})
             if problem is None and desired:
                 standing[namespace.name] = None
             else:
                 standing.pop(namespace.name, None)
-            gone = before - {identify(each) for each in desired}
-            live = (self._context.picture.objects.get(place) for place in gone)
+            wanted = {identify(each) for each in desired}
+            stood = (identify(each) for each in (before.manifests if before else ()))
+            live = (self._context.picture.objects.get(each) for each in stood if each not in wanted)
             problems = await self._prune(each for each in live if each is not None)
+            if problems and before is not None:
+                # What could not be taken away is looked for again.
+                self._made[seen.name][namespace.name] = before
         return [*([problem] if problem else []), *problems]
 
     def asking(self) -> list[str]:
@@ -117,8 +133,7 @@ class Isolation:
     def forget(self, policy: str) -> None:
         """Forget a policy that is gone: what it owned goes by the garbage collector."""
         self._standing.pop(policy, None)
-        for place in [each for each in self._made if each[0] == policy]:
-            del self._made[place]
+        self._made.pop(policy, None)
 
     def spared(self, selected: Sequence[NamespaceSeen]) -> dict[str, str]:
         """Return the namespaces in which nothing is written, each with the reason."""
@@ -156,7 +171,13 @@ class Isolation:
             return []
         surveyor = self._context.surveyor
         place = Place(namespace.name, namespace.labels, surveyor.facts(namespace.name))
-        return network_policies(policy, place, surveyor.cluster)
+        cluster, known = surveyor.cluster, self._made[policy.metadata.name]
+        made = known.get(namespace.name)
+        version = (policy.metadata.uid, policy.metadata.generation)
+        if made is None or (made.version, made.place, made.cluster) != (version, place, cluster):
+            manifests = network_policies(policy, place, cluster)
+            made = known[namespace.name] = _Made(version, place, cluster, manifests)
+        return made.manifests
 
     async def _write_all(
         self, seen: PolicySeen, policy: HardeningPolicy, selected: Sequence[NamespaceSeen]
@@ -172,21 +193,18 @@ class Isolation:
                 continue
             desired = self._desired(policy, namespace)
             wanted += desired
-            problem = await self._write(seen, namespace.name, desired)
+            problem = await self._write(seen, desired)
             if problem:
                 problems.append(problem)
             elif problem is None and desired:
                 standing.append(namespace.name)
         return standing, problems, wanted
 
-    async def _write(
-        self, seen: PolicySeen, namespace: str, desired: Sequence[Manifest]
-    ) -> str | None:
+    async def _write(self, seen: PolicySeen, desired: Sequence[Manifest]) -> str | None:
         """Write those of a namespace; return what went wrong, None where nothing did.
 
         Empty where the namespace is gone, which is nobody's fault.
         """
-        self._made[seen.name, namespace] = frozenset(identify(each) for each in desired)
         try:
             # What is allowed comes before the default deny: no request is cut in between.
             for manifest in reversed(desired):

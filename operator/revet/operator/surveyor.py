@@ -145,8 +145,9 @@ class Surveyor:
         for number, name in enumerate(list(self._facts if everywhere else names)):
             before = self._facts.get(name)
             if before is not None:
-                after = self._facts[name] = self.survey.namespace(name)
+                after = self.survey.namespace(name)
                 if after != before:
+                    self._facts[name] = after
                     changed([name])
             if number % _AT_ONCE == 0:
                 await asyncio.sleep(0)
