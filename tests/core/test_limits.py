@@ -124,10 +124,11 @@ def test_databases_that_take_too_many_selectors_are_said() -> None:
 
 @pytest.mark.parametrize("address", ["169.254.169.254", "fd00:ec2::254"])
 def test_the_metadata_service_is_in_no_rule(address: str) -> None:
-    service = Addresses((address, "192.0.2.1", "2001:db8::1"), PORTS)
+    service = Addresses((address, "api.example", "192.0.2.1", "2001:db8::1"), PORTS)
     cluster = ClusterFacts(dns=Dns((), PORTS, service), api_server=(service,), api_service=service)
     policy = build_policy(network={"mode": "Enforce", "allow": {"apiServer": "All"}})
     written = str(network_policies(policy, Place("shop"), cluster))
     assert address not in written
+    assert "api.example" not in written
     assert "192.0.2.1/32" in written
     assert "2001:db8::1/128" in written

@@ -7,7 +7,7 @@ https://kubernetes.io/docs/reference/kubernetes-api/policy-resources/network-pol
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import reduce
-from ipaddress import ip_address
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Final
 
 from revet.core.model.meta import (
@@ -108,13 +108,23 @@ class Scope:
 
 
 def render_addresses(ips: Iterable[str]) -> list[Manifest]:
-    """Write IP addresses as peers, one each; the metadata services are left out."""
-    addresses = [ip_address(each) for each in ips]
+    """Write IP addresses as peers, one each; the metadata services are left out.
+
+    So is what is no address: an EndpointSlice may have names instead.
+    """
+    addresses = [each for each in map(_parse, ips) if each is not None]
     return [
         {"ipBlock": {"cidr": f"{each}/{each.max_prefixlen}"}}
         for each in addresses
         if each not in METADATA_SERVICES
     ]
+
+
+def _parse(text: str) -> IPv4Address | IPv6Address | None:
+    try:
+        return ip_address(text)
+    except ValueError:
+        return None
 
 
 def render_ports(ports: Iterable[PodPort]) -> list[Manifest]:
