@@ -159,8 +159,9 @@ def test_the_labels_of_clients_namespaces_are_guarded(release: Release, api: Api
 
 
 def test_who_carried_it_before_is_named(release: Release, api: Api, shop: str) -> None:
-    release.plane.kubectl("delete", "validatingadmissionpolicybinding", "revet-database-clients")
+    # Killed first: it would put the guard back at once.
     release.operator.kill()
+    release.plane.kubectl("delete", "validatingadmissionpolicybinding", "revet-database-clients")
     path = f"{POLICIES}/databases"
     try:
         wait_for(lambda: _carry(api, shop, "default").is_success, "unguarded", 60)
