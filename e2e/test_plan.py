@@ -13,6 +13,7 @@ from e2e.webhook import policy
 from revet.core.compiled_policy import CompiledPolicy
 from revet.core.model.meta import FIELD_MANAGER, Owner
 from revet.core.model.policy import HardeningPolicy, parse_policy
+from revet.core.network.facts import Place
 from revet.core.plan import differs, find_extras, find_stale
 from revet.core.render.baseline import MODES, PREFIX, rewritten
 from revet.core.render.networkpolicy import network_policies
@@ -61,7 +62,7 @@ def test_network_policies_are_kept_as_rendered(
     document = json.loads(stored.model_dump_json(by_alias=True, exclude_unset=True))
     document["spec"]["podSelector"] = selector
     uid = stored.metadata.uid
-    ours = network_policies(parse_policy(json.dumps(document)), namespace)
+    ours = network_policies(parse_policy(json.dumps(document)), Place(namespace))
     _apply(cluster, *ours)
     live = [_read(cluster, each) for each in ours]
     assert [differs(one, other) for one, other in zip(ours, live, strict=True)] == [None] * 3
@@ -72,7 +73,7 @@ def test_network_policies_are_kept_as_rendered(
 def test_a_foreign_edit_of_a_network_policy_goes_with_the_next_apply(
     cluster: Cluster, stored: HardeningPolicy, namespace: str
 ) -> None:
-    isolate = network_policies(stored, namespace)[0]
+    isolate = network_policies(stored, Place(namespace))[0]
     _apply(cluster, isolate)
     for field in ("ingress", "egress"):
         _patch(cluster, isolate, {"spec": {field: [{}]}}, "merge")

@@ -100,6 +100,26 @@ NEEDED: Final = (
         (OPERATOR, ("update", f"leases/{OPERATOR}", _OWN), True),
         (OPERATOR, ("update", "leases/kube-scheduler", "--namespace=kube-system"), False),
         (OPERATOR, ("list", "endpointslices", _OWN), True),
+        *(
+            (OPERATOR, ("watch", kind, _ALL), True)
+            for kind in (
+                "pods",
+                "services",
+                "ingresses",
+                "endpointslices",
+                "networkpolicies",
+                "rolebindings",
+                "clusterrolebindings",
+                "apiservices",
+                "customresourcedefinitions",
+                "validatingwebhookconfigurations",
+                "mutatingwebhookconfigurations",
+            )
+        ),
+        (OPERATOR, ("patch", "endpointslices", _OTHER), False),
+        (OPERATOR, ("patch", "customresourcedefinitions"), False),
+        (OPERATOR, ("patch", "rolebindings", _OTHER), False),
+        (OPERATOR, ("patch", "validatingadmissionpolicies/revet-database-clients"), True),
         (OPERATOR, ("create", f"serviceaccounts/{WEBHOOK}", "--subresource=token", _OWN), False),
         (OPERATOR, ("*", "*"), False),
         (WEBHOOK, ("*", "*"), False),

@@ -13,6 +13,7 @@ from e2e.api import APPLY, MERGE, Api
 from e2e.standing import NAMESPACES, POLICIES
 from e2e.webhook import policy
 from revet.core.model.policy import parse_policy
+from revet.core.network import facts
 from revet.core.render.networkpolicy import network_policies
 
 STEADY: Final = "steady"
@@ -108,7 +109,7 @@ class Turmoil:
                 manifest = self._specs[name]
                 metadata = {**manifest["metadata"], "uid": "u", "generation": 1}
                 parsed = parse_policy(json.dumps({**manifest, "metadata": metadata}))
-                made = network_policies(parsed, namespace)
+                made = network_policies(parsed, facts.Place(namespace))
                 found |= {(namespace, each["metadata"]["name"]) for each in made}
         self.book.append((datetime.now(UTC), frozenset(found)))
 

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from bench.review import read_pod
 from revet.core.model.policy import HardeningPolicy, parse_policy
+from revet.core.network.facts import Place
 from revet.core.render.networkpolicy import network_policies
 from tests.support.manifests import Manifest, policy
 
@@ -77,7 +78,7 @@ def wanted(number: int) -> dict[str, list[Manifest]]:
         name: [
             _without_owner(each)
             for asking in (platform, teams[index % _TEAMS])
-            for each in network_policies(asking, name)
+            for each in network_policies(asking, Place(name))
         ]
         for index, name in enumerate(namespace_names(number))
     }

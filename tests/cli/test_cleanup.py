@@ -16,7 +16,9 @@ from revet.cli import cleanup
 from revet.cli.main import INCOMPLETE, app
 from revet.core.model.meta import POD_SECURITY_ANNOTATION, Manifest
 from revet.core.model.policy import parse_policy
-from revet.core.render.networkpolicy import NAMES, network_policies
+from revet.core.network.facts import Place
+from revet.core.render.isolation_names import NAMES
+from revet.core.render.networkpolicy import network_policies
 from tests.support.manifests import namespace, policy
 
 LABELS: Final = {"app.kubernetes.io/managed-by": "revet"}
@@ -81,7 +83,7 @@ def test_what_we_write_is_named_as_cleanup_knows() -> None:
     allow = {"dns": True, "sameNamespace": True}
     asked = policy("strict", {"a": "b"}, network={"mode": "Enforce", "allow": allow})
     asked["metadata"]["uid"] = "u"
-    made = network_policies(parse_policy(json.dumps(asked)), "shop")
+    made = network_policies(parse_policy(json.dumps(asked)), Place("shop"))
     names = [each["metadata"]["name"] for each in made]
     assert len(names) == 3
     assert all(NAMES.fullmatch(name) for name in names)

@@ -12,6 +12,7 @@ from revet.cli.main import Profile, app
 from revet.core.compiled_policy import CompiledPolicy
 from revet.core.model import policy
 from revet.core.model.policy import parse_policy
+from revet.core.network.facts import Place
 from revet.core.render.networkpolicy import network_policies
 
 POLICY: Final = """\
@@ -26,6 +27,13 @@ spec:
   namespaces: {mode: Enforce, podSecurity: {enforce: baseline, warn: restricted}}
 """
 BOUNDS: Final = ("ResourceQuota", "LimitRange", "ServiceAccount")
+NO_DNS: Final = (
+    "allow.dns: there is no Service kube-system/kube-dns with a selector, so port 53 of Pods with"
+    " k8s-app: kube-dns is taken for the DNS"
+)
+NO_API_SERVER: Final = (
+    "allow.apiServer: no EndpointSlice of Service default/kubernetes tells its addresses"
+)
 NAMESPACES: Final = """\
 apiVersion: v1
 kind: Namespace
@@ -83,7 +91,7 @@ def _policy() -> policy.HardeningPolicy:
 
 def test_a_selected_namespace_gets_its_isolation_and_its_labels() -> None:
     found = _render("--namespace-file", "namespaces.yaml")
-    made = network_policies(_policy(), "shop")
+    made = network_policies(_policy(), Place("shop"))
     assert len(made) == 2
     for each in made:
         shown = found["NetworkPolicy", each["metadata"]["name"]]
@@ -131,6 +139,8 @@ def test_who_is_not_selected_is_told() -> None:
     assert errors.splitlines() == [
         "Namespace other: no policy selects it",
         "Namespace kube-system: no policy selects it",
+        f"policy production: {NO_DNS}",
+        f"policy production: {NO_API_SERVER}",
     ]
 
 
@@ -191,10 +201,10 @@ def test_bad_input_gives_nothing(file: str, text: str, said: str) -> None:
 
 
 def test_what_is_no_namespace_is_told() -> None:
-    Path("more.yaml").write_text("apiVersion: v1\nkind: Pod\nmetadata: {name: x}\n", "utf-8")
+    Path("more.yaml").write_text("apiVersion: v1\nkind: Event\nmetadata: {name: x}\n", "utf-8")
     code, _, errors = _run("-p", "high", "--namespace-file", "more.yaml")
     assert code == 0
-    assert "more.yaml: a Pod is not used" in errors
+    assert "more.yaml: Event is not used" in errors
 
 
 def test_the_profiles_of_the_options_are_the_models() -> None:

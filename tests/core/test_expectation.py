@@ -7,6 +7,7 @@ import pytest
 
 from revet.core.expectation import Expectation
 from revet.core.neighbours import Neighbours, read_neighbour
+from revet.core.network.facts import Place
 from revet.core.render.networkpolicy import network_policies
 from tests.support.manifests import Manifest
 from tests.support.policy_builder import build_policy
@@ -42,7 +43,7 @@ def _made(kind: str, name: str, **fields: object) -> Manifest:
 QUOTA: Final = _made("ResourceQuota", "any", spec={"hard": {"pods": "9", "services": "1"}})
 LIMITS: Final = _made("LimitRange", "any", spec={"limits": [{"type": "Pod", "max": {"cpu": "2"}}]})
 QUIET: Final = _made("ServiceAccount", "default", automountServiceAccountToken=False)
-[ISOLATE, *_] = network_policies(build_policy(network=NETWORK), "shop")
+[ISOLATE, *_] = network_policies(build_policy(network=NETWORK), Place("shop"))
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,15 @@ from typing import Any
 
 import pytest
 
+from revet.core.network.facts import (
+    Addresses,
+    Backend,
+    ClusterFacts,
+    NamespaceFacts,
+    Place,
+    PodPort,
+)
+from revet.core.render.isolation_names import NAMES, is_named_for
 from revet.core.render.networkpolicy import network_policies
 from tests.support.policy_builder import build_policy
 
@@ -13,15 +22,15 @@ DNS_PEERS = [
         "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "kube-system"}},
         "podSelector": {"matchLabels": {"k8s-app": "kube-dns"}},
     },
-    {"ipBlock": {"cidr": "169.254.20.10/32"}},
 ]
+NODE_LOCAL_DNS = [{"ipBlock": {"cidr": "169.254.20.10/32"}}]
 DNS_PORTS = [{"protocol": "UDP", "port": 53}, {"protocol": "TCP", "port": 53}]
 BOTH = ["Ingress", "Egress"]
 WITHIN: list[dict[str, Any]] = [{"podSelector": {}}]
 
 
 def _render(network: object, **spec: Any) -> dict[str, dict[str, Any]]:  # noqa: ANN401 # JSON
-    manifests = network_policies(build_policy(network=network, **spec), "shop")
+    manifests = network_policies(build_policy(network=network, **spec), Place("shop"))
     return {each["metadata"]["name"].removeprefix(f"revet-{HASH}-"): each for each in manifests}
 
 
@@ -35,7 +44,14 @@ HASH = "ab8e18ef4ebebeddc0b3"  # sha256 of "production"
             {"mode": "Enforce"},
             {
                 "isolate": (BOTH, [], []),
-                "dns": (["Egress"], [], [{"to": DNS_PEERS, "ports": DNS_PORTS}]),
+                "dns": (
+                    ["Egress"],
+                    [],
+                    [
+                        {"to": DNS_PEERS, "ports": DNS_PORTS},
+                        {"to": NODE_LOCAL_DNS, "ports": DNS_PORTS},
+                    ],
+                ),
             },
         ),
         (
@@ -134,10 +150,76 @@ def test_each_says_whose_it_is_and_why_it_is_there() -> None:
         }
 
 
+def test_for_cilium_the_api_server_is_an_entity_too() -> None:
+    ports = (PodPort("TCP", 6443),)
+    where = Addresses(("192.0.2.1",), ports)
+    facts = NamespaceFacts(
+        api_clients=((("app", "api"),),),
+        called=(Backend("hook", (("app", "hook"),), (PodPort("TCP", "web"),)),),
+    )
+    place = Place("shop", {}, facts)
+    policy = build_policy(network={"mode": "Enforce"})
+    plain = network_policies(policy, place, ClusterFacts(api_server=(where,)))
+    both = network_policies(policy, place, ClusterFacts(api_server=(where,), has_cilium=True))
+    assert [each for each in both if each["kind"] == "NetworkPolicy"] == plain
+    api, called = (each for each in both if each["kind"] == "CiliumNetworkPolicy")
+    assert api["spec"] == {
+        "endpointSelector": {"matchLabels": {"app": "api"}, "matchExpressions": [ABSENT]},
+        "egress": [
+            {
+                "toEntities": ["kube-apiserver"],
+                "toPorts": [{"ports": [{"port": "6443", "protocol": "TCP"}]}],
+            }
+        ],
+    }
+    assert called["spec"]["ingress"] == [
+        {
+            "fromEntities": ["kube-apiserver"],
+            "toPorts": [{"ports": [{"port": "web", "protocol": "TCP"}]}],
+        }
+    ]
+    for each in (api, called):
+        assert each["apiVersion"] == "cilium.io/v2"
+        [twin] = [one for one in plain if one["metadata"] == each["metadata"]]
+        assert NAMES.fullmatch(twin["metadata"]["name"])
+
+
+def test_every_name_is_one_of_ours() -> None:
+    network = {
+        "mode": "Enforce",
+        "allow": {
+            "apiServer": "All",
+            "sameNamespace": True,
+            "monitoring": {"from": [{}], "ports": [{"port": 1}]},
+            "ingressControllers": [{}],
+        },
+        "flows": [{"name": "x" * 63, "from": {}, "to": {}, "ports": [{"port": 1}]}],
+        "databases": [
+            {
+                "name": "y-1",
+                "podSelector": {"matchLabels": {"app": "db"}},
+                "ports": [{"port": 1}],
+                "clients": [{"namespaceSelector": {}, "serviceAccounts": ["api"]}],
+            }
+        ],
+    }
+    ports = (PodPort("TCP", 1),)
+    exposed = Backend("s" * 63, (), ports)
+    cluster = ClusterFacts(api_server=(Addresses(("192.0.2.1",), ports),))
+    place = Place("shop", {}, NamespaceFacts(exposed=(exposed,), called=(exposed,)))
+    made = network_policies(build_policy(network=network), place, cluster)
+    names = [each["metadata"]["name"] for each in made]
+    assert len(set(names)) == len(names) == 13
+    assert all(NAMES.fullmatch(each) and len(each) <= 253 for each in names)
+    assert all(is_named_for(each, "production") for each in names)
+    assert not any(is_named_for(each, "other") for each in names)
+
+
 def test_the_longest_name_of_a_policy_fits() -> None:
     network = {"mode": "Enforce", "allow": {"sameNamespace": True}}
     one, other = (
-        network_policies(build_policy(letter * 253, network=network), "shop") for letter in "ab"
+        network_policies(build_policy(letter * 253, network=network), Place("shop"))
+        for letter in "ab"
     )
     names = {each["metadata"]["name"] for each in (*one, *other)}
     assert len(names) == 6

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from revet.core.model.meta import Owner
+from revet.core.network.facts import Place
 from revet.core.plan import differs, find_extras, find_stale, identify
 from revet.core.render.networkpolicy import network_policies
 from revet.core.render.webhook import Backend, webhook_configurations
@@ -25,7 +26,7 @@ def _configurations() -> list[Manifest]:
 
 def _network() -> list[Manifest]:
     network = {"mode": "Enforce", "allow": {"sameNamespace": True}}
-    return network_policies(build_policy(network=network), "shop")
+    return network_policies(build_policy(network=network), Place("shop"))
 
 
 RENDERERS: dict[str, tuple[Callable[[], list[Manifest]], str]] = {
@@ -69,7 +70,7 @@ def test_a_copy_that_carries_our_label_is_not_stale() -> None:
 def test_objects_are_told_apart_by_namespace_too() -> None:
     network = {"mode": "Enforce", "allow": {"dns": False}}
     policy = build_policy(network=network)
-    one, other = (network_policies(policy, name)[0] for name in ("shop", "bank"))
+    one, other = (network_policies(policy, Place(name))[0] for name in ("shop", "bank"))
     assert identify(one) != identify(other)
     assert find_stale([one], [store(one), store(other)], "uid-of-production") == [store(other)]
 

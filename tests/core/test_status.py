@@ -84,7 +84,7 @@ def test_where_nothing_is_to_be_written_nothing_is_missing() -> None:
     written = "; nothing is written in b: it is being deleted"
     status, reason, message = messages["NetworkIsolated"]
     assert (status, reason) == ("True", "Written")
-    assert f"stands in 1 namespace{written}; kube-system: a system namespace; whether" in message
+    assert f"stands in 1 namespace{written}; kube-system: a system namespace" in message
     assert messages["BaselineApplied"] == ("True", "Written", f"in 2 namespaces{written}")
     missing = replace(spared, isolated=[], labelled=["kube-system"])
     told = {each.type: each for each in policy_status(POLICY, 1, missing, None, NOW).conditions}

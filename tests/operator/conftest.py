@@ -18,6 +18,7 @@ from revet.operator.picture import Picture
 from revet.operator.queue import Queue
 from revet.operator.settings import Settings
 from revet.operator.writer import Writer
+from tests.operator.surveys import listed_surveyor
 from tests.operator.test_writer import Written
 
 
@@ -44,6 +45,7 @@ async def context(output: io.BytesIO) -> AsyncIterator[Context]:
             Writer(objects, picture, names, clock, queue.add),
             Metrics(),
             Log(output, lambda: "now", lambda flush: flush),
+            listed_surveyor(Kube(client)),
             now=lambda: datetime.now(UTC),
             recorder=EventRecorder(Kube(client), "revet-operator", lambda: "now", clock, print),
         )

@@ -7,6 +7,7 @@ import pytest
 from revet.core.contest import last_manager
 from revet.core.model.meta import PAUSED_ANNOTATION, POD_SECURITY_ANNOTATION, Manifest
 from revet.core.model.policy import parse_policy
+from revet.core.network.facts import Place
 from revet.core.render.networkpolicy import network_policies
 from revet.operator.picture import CLUSTER, Key, Picture
 from tests.support.manifests import namespace, policy
@@ -124,7 +125,7 @@ def test_an_object_that_got_another_owner_is_in_the_way_of_ours(
     picture.see_policy(_at(policy("strict", PROD), 2, "owner"), gone=False)
     picture.see_policy(_at(policy("aside", {"a": "b"}), 2, "aside"), gone=False)
     strict = parse_policy(json.dumps(policy("strict", PROD, network={"mode": "Enforce"})))
-    name = network_policies(strict, "shop")[0]["metadata"]["name"]
+    name = network_policies(strict, Place("shop"))[0]["metadata"]["name"]
     picture.see_object(_network_policy(3, "u", "owner"), gone=False)
     picture.see_object(_network_policy(3, "v", "owner", name), gone=False)
     # Once by the owner it had, and by its name for ever.

@@ -34,6 +34,7 @@ RESOURCES: Final[dict[str, Resource]] = {
     "NetworkPolicy": Resource("networking.k8s.io/v1", "networkpolicies", namespaced=True),
     "Report": Resource("openreports.io/v1alpha1", "reports", namespaced=True),
     "PolicyReport": Resource("wgpolicyk8s.io/v1alpha2", "policyreports", namespaced=True),
+    "CiliumNetworkPolicy": Resource("cilium.io/v2", "ciliumnetworkpolicies", namespaced=True),
     "ClusterRole": Resource("rbac.authorization.k8s.io/v1", "clusterroles"),
     "EndpointSlice": Resource("discovery.k8s.io/v1", "endpointslices", namespaced=True),
     "Pod": Resource("v1", "pods", namespaced=True),

@@ -23,20 +23,22 @@ from revet.core.model.meta import (
     is_labelled,
 )
 from revet.core.render.bounds import NAMES as BOUNDS_NAMES
+from revet.core.render.database_guard import NAME as DATABASE_GUARD
 from revet.core.render.guard import NAME as GUARD
-from revet.core.render.networkpolicy import NAMES, is_policys
+from revet.core.render.isolation_names import ISOLATING, NAMES
+from revet.core.render.owned import is_policys
 from revet.core.render.webhook import NAME as ENTRIES
 from revet.core.restoration import restoration
 
-#: What is cluster-scoped, with its name. Entries first: nothing is refused while the rest goes.
+#: What is cluster-scoped, with its names. Entries first: nothing is refused while the rest goes.
 _NAMES: Final = {
-    "ValidatingWebhookConfiguration": ENTRIES,
-    "MutatingWebhookConfiguration": ENTRIES,
-    "ValidatingAdmissionPolicyBinding": GUARD,
-    "ValidatingAdmissionPolicy": GUARD,
+    "ValidatingWebhookConfiguration": {ENTRIES},
+    "MutatingWebhookConfiguration": {ENTRIES},
+    "ValidatingAdmissionPolicyBinding": {GUARD, DATABASE_GUARD},
+    "ValidatingAdmissionPolicy": {GUARD, DATABASE_GUARD},
 }
 #: What is in namespaces, and how it is named.
-_NAMESPACED: Final = {"NetworkPolicy": NAMES, **dict.fromkeys(BOUNDS, BOUNDS_NAMES)}
+_NAMESPACED: Final = {**dict.fromkeys(ISOLATING, NAMES), **dict.fromkeys(BOUNDS, BOUNDS_NAMES)}
 _OWN_KINDS: Final = (*_NAMES, *_NAMESPACED)
 #: What the API server says where an object has changed since it was read.
 _CHANGED: Final = (HTTPStatus.CONFLICT, HTTPStatus.UNPROCESSABLE_ENTITY)
@@ -78,8 +80,7 @@ async def find(kube: Kube) -> Leftovers:
     found = Leftovers(policies=await objects.list("HardeningPolicy"))
     for kind in _OWN_KINDS:
         # What is ours by name is so without the label, too; in namespaces there may be many.
-        selector = MANAGED_SELECTOR if kind in _NAMESPACED else ""
-        for each in await objects.list(kind, selector=selector):
+        for each in await _list(objects, kind):
             if _is_ours(each):
                 found.objects.append(each)
             elif is_labelled(each):
@@ -92,6 +93,16 @@ async def find(kube: Kube) -> Leftovers:
     accounts = await objects.list("ServiceAccount", fields=account.SELECTED)
     found.accounts = [each for each in map(Account.of, accounts) if each.has_traces]
     return found
+
+
+async def _list(objects: Objects, kind: str) -> list[Manifest]:
+    """List what may be ours of a kind; one that is not served has none."""
+    try:
+        return await objects.list(kind, selector=MANAGED_SELECTOR if kind in _NAMESPACED else "")
+    except KubeError as error:
+        if kind in _NAMES or error.status != HTTPStatus.NOT_FOUND:
+            raise
+        return []
 
 
 async def remove(objects: Objects, found: Leftovers, say: Callable[[str], None]) -> list[str]:
@@ -161,7 +172,7 @@ def _is_ours(manifest: Manifest) -> bool:
     name: str = manifest["metadata"]["name"]
     kind = manifest["kind"]
     if kind in _NAMES:
-        return name == _NAMES[kind] and (is_labelled(manifest) or _is_written_by_us(manifest))
+        return name in _NAMES[kind] and (is_labelled(manifest) or _is_written_by_us(manifest))
     if is_policys(manifest):
         return True
     # Without its owner it is ours by its name and by who wrote it, which no copy takes along.

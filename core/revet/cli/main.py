@@ -182,7 +182,7 @@ def render(
     ],
     namespace_file: Annotated[
         list[str] | None,
-        typer.Option(help="A file of Namespaces, as they stand; may be given several times."),
+        typer.Option(help="A file of Namespaces and what is in them; may be given several times."),
     ] = None,
     own_namespace: Annotated[str, typer.Option(help="Revet's own namespace.")] = "revet-system",
     system_namespace: Annotated[

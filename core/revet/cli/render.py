@@ -1,7 +1,8 @@
 """`revet render`: the objects that the operator would write for policies and namespaces."""
 
+import json
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -13,11 +14,18 @@ from revet.cli.load import Document, InputProblem, Skipped, find_inputs, find_re
 from revet.core import account
 from revet.core.bounds import LIMITS
 from revet.core.compiled_policy import CompiledPolicy
+from revet.core.entry import NAME_LABEL
+from revet.core.errors import ManifestError
 from revet.core.model.meta import BREAK_GLASS_LABEL, PAUSED_ANNOTATION, Manifest
 from revet.core.model.mode import Mode
 from revet.core.model.policy import HardeningPolicy
+from revet.core.model.policy_network import Switch
+from revet.core.network.facts import Place
+from revet.core.network.limits import Surroundings, find_limits
+from revet.core.network.survey import KINDS, Survey
 from revet.core.render.baseline import namespace_manifest, pod_security, rewritten
 from revet.core.render.bounds import bounds, quiets
+from revet.core.render.database_guard import database_guards
 from revet.core.render.guard import guards, selector_keys
 from revet.core.render.networkpolicy import network_policies
 from revet.core.render.webhook import SYSTEM_NAMESPACES, Backend, webhook_configurations
@@ -57,7 +65,9 @@ def render(policies: Sequence[str], namespace_files: Sequence[str], setup: Setup
     for text in policies:
         read_policies(text, found)
     rendered = Rendered(problems=found.problems)
-    namespaces = list(_read_namespaces(namespace_files, rendered))
+    survey = Survey(setup.system)
+    namespaces = list(_read_cluster(namespace_files, survey, rendered))
+    survey.has_cilium = survey.serves_cilium
     if rendered.problems:
         return rendered
     kept = []
@@ -70,10 +80,13 @@ def render(policies: Sequence[str], namespace_files: Sequence[str], setup: Setup
     backend = Backend(b"", setup.webhook_url, namespace=setup.namespace)
     rendered.manifests += webhook_configurations(compiled, backend, setup.system)
     keys = {key for policy in found.models for key in selector_keys(policy.spec)}
-    rendered.manifests += guards(keys)
+    rendered.manifests += [*guards(keys), *database_guards(found.models)]
     pairs = list(zip(kept, compiled, strict=True))
     for namespace in namespaces:
-        rendered.manifests += _render_namespace(namespace, pairs, setup, rendered.notes)
+        rendered.manifests += _render_namespace(namespace, pairs, setup, survey, rendered.notes)
+    labels = {each["metadata"]["name"]: _labels(each) for each in namespaces}
+    for policy, each in pairs:
+        rendered.notes += _note_limits(policy, each, labels, setup, survey)
     return rendered
 
 
@@ -86,13 +99,20 @@ def write(manifests: Iterable[Manifest]) -> str:
     return "\n".join([_LATER, *(f"---\n{text.rstrip()}" for text in texts)])
 
 
-def _read_namespaces(files: Sequence[str], rendered: Rendered) -> Iterator[Manifest]:
+def _read_cluster(files: Sequence[str], survey: Survey, rendered: Rendered) -> Iterator[Manifest]:
+    """Read what stands: yield Namespaces, and show the survey what NetworkPolicies depend on."""
     for loaded in load(find_inputs(files), find_renderers(), sys.stdin.buffer):
         match loaded:
             case Document(value=value) if _is_namespace(value):
                 yield value
+            case Document(source=source, value=value) as document if value["kind"] in KINDS:
+                try:
+                    survey.put(value["kind"], json.dumps(value).encode())
+                except ManifestError as error:
+                    line = document.locate("/kind").line
+                    rendered.problems.append(Problem(source.file, line, str(error)))
             case Document(source=source, value=value):
-                rendered.notes.append(f"{source.file}: a {value['kind']} is not used")
+                rendered.notes.append(f"{source.file}: {value['kind']} is not used")
             case InputProblem(file, line, message):
                 rendered.problems.append(Problem(file, line, message))
             case Skipped(file, reason):
@@ -113,11 +133,11 @@ def _render_namespace(
     namespace: Manifest,
     policies: Sequence[tuple[HardeningPolicy, CompiledPolicy]],
     setup: Setup,
+    survey: Survey,
     notes: list[str],
 ) -> Iterator[Manifest]:
     metadata = namespace["metadata"]
-    name, labels = metadata["name"], {**(metadata.get("labels") or {})}
-    labels.setdefault("kubernetes.io/metadata.name", name)
+    name, labels = metadata["name"], _labels(namespace)
     selecting: list[tuple[HardeningPolicy, Mode]] = [
         (policy, ceiling)
         for policy, compiled in policies
@@ -129,8 +149,9 @@ def _render_namespace(
         notes.append(f"Namespace {name}: break-glass is open, nothing is written there")
         return
     if name not in setup.system:
+        place = Place(name, labels, survey.namespace(name))
         for policy, _ in selecting:
-            yield from network_policies(policy, name)
+            yield from network_policies(policy, place, survey.cluster())
         yield from _render_bounds([policy for policy, _ in selecting], name, notes)
     before = read_before(namespace)
     baseline = pod_security(selecting, labels, before, rewritten(namespace, before))
@@ -154,6 +175,36 @@ def _render_bounds(
             yield manifest
     if any(map(quiets, policies)):
         yield account.desired(namespace)
+
+
+def _labels(namespace: Manifest) -> dict[str, str]:
+    """Return a namespace's labels, with the one that every namespace has."""
+    metadata = namespace["metadata"]
+    return {NAME_LABEL: metadata["name"], **(metadata.get("labels") or {})}
+
+
+def _note_limits(
+    policy: HardeningPolicy,
+    compiled: CompiledPolicy,
+    labels: Mapping[str, Mapping[str, str]],
+    setup: Setup,
+    survey: Survey,
+) -> Iterator[str]:
+    """Say what of a policy's network NetworkPolicies do not give, as its status would."""
+    network = policy.spec.network
+    isolated = [
+        name
+        for name, each in labels.items()
+        if name not in setup.system
+        and BREAK_GLASS_LABEL not in each
+        and compiled.ceiling(name, each, setup.system) is not None
+    ]
+    if network is None or network.mode is not Switch.ENFORCE or not isolated:
+        return
+    around = Surroundings(survey.cluster(), labels, isolated, survey.namespace)
+    limits = find_limits(policy, around)
+    for each in (*limits.opened, *limits.weaker):
+        yield f"policy {policy.metadata.name}: {each}"
 
 
 class _Dumper(yaml.SafeDumper):

@@ -32,6 +32,8 @@ class Facts:
         errors: what could not be written, and why.
         isolated: the namespaces in which its NetworkPolicies stand.
         not_isolated: those in which none is to be written, each with the reason.
+        network_weaker: what NetworkPolicies can't give of what it asks for, in words.
+        network_opened: other people's NetworkPolicies that open what its own close, in words.
         baseline: what differs from the Pod Security labels that were asked for, in words.
         labelled: the namespaces in which all of its baselines stand: labels, quota and so on.
         not_labelled: those in which none is to be written, each with the reason.
@@ -53,6 +55,8 @@ class Facts:
     errors: list[str] = field(default_factory=list)
     isolated: Sequence[str] = ()
     not_isolated: Mapping[str, str] = field(default_factory=dict[str, str])
+    network_weaker: Sequence[str] = ()
+    network_opened: Sequence[str] = ()
     baseline: Sequence[str] = ()
     labelled: Sequence[str] = ()
     not_labelled: Mapping[str, str] = field(default_factory=dict[str, str])
@@ -117,6 +121,7 @@ def _observe(
     yield Observed("Enforcing", *_enforcing(policy, facts))
     yield Observed("Conflicting", *_conflicting(facts))
     yield Observed("NetworkIsolated", *_isolated(policy, facts))
+    yield Observed("NetworkEnforced", *_enforced(policy))
     yield Observed("BaselineApplied", *_baseline(policy, facts))
     yield Observed("Drifted", *_drifted(facts))
     yield Observed("Compliant", *_compliant(counts))
@@ -175,12 +180,22 @@ def _isolated(policy: HardeningPolicy, facts: Facts) -> tuple[Truth, str, str]:
     missing = sorted(set(facts.selected) - set(facts.isolated) - facts.not_isolated.keys())
     if missing:
         return Truth.FALSE, "Incomplete", f"not in {listed(missing)}"
+    if facts.network_opened:
+        return Truth.FALSE, "Opened", listed(facts.network_opened)
+    weaker = f"; {listed(facts.network_weaker)}" if facts.network_weaker else ""
     message = (
         f"default deny ({', '.join(network.isolate)}) stands in "
-        f"{_count(facts.isolated, 'namespace')}{_spared(facts.not_isolated)}; "
-        "whether the network enforces it is not assessed"
+        f"{_count(facts.isolated, 'namespace')}{_spared(facts.not_isolated)}{weaker}"
     )
-    return Truth.TRUE, "Written", message
+    return Truth.TRUE, "Partial" if weaker else "Written", message
+
+
+def _enforced(policy: HardeningPolicy) -> tuple[Truth, str, str]:
+    network = policy.spec.network
+    if network is None or network.mode is not Switch.ENFORCE:
+        return Truth.FALSE, "NotAsked", "spec.network.mode is not Enforce: nothing is written"
+    message = "nobody has seen a packet dropped: this version sends none to find out"
+    return Truth.UNKNOWN, "NotProbed", message
 
 
 def _baseline(policy: HardeningPolicy, facts: Facts) -> tuple[Truth, str, str]:

@@ -11,6 +11,7 @@ from revet.core.plan import differs, has_same_terms, index_by_name
 _WHOLE: Final = frozenset(
     {
         "NetworkPolicy",
+        "CiliumNetworkPolicy",
         "ValidatingAdmissionPolicy",
         "ValidatingAdmissionPolicyBinding",
         *bounds.KINDS,

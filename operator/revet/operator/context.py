@@ -12,6 +12,7 @@ from revet.operator.metrics import Metrics
 from revet.operator.picture import Picture
 from revet.operator.queue import Queue
 from revet.operator.settings import Settings
+from revet.operator.surveyor import Surveyor
 from revet.operator.writer import Writer
 
 
@@ -29,6 +30,7 @@ class Context:
         writer: writes what does not stand.
         metrics: what is counted.
         log: one JSON object a line.
+        surveyor: what NetworkPolicies depend on.
         now: the time, with its zone.
         recorder: sends Events.
 
@@ -43,5 +45,6 @@ class Context:
     writer: Writer
     metrics: Metrics
     log: Log
+    surveyor: Surveyor
     now: Callable[[], datetime]
     recorder: EventRecorder

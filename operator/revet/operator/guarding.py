@@ -1,9 +1,12 @@
-"""Keeps the guard of the labels by which policies select namespaces, and clouds narrow entries."""
+"""Keeps the guards: of labels of namespaces that policies go by, and of databases' clients."""
 
 from collections.abc import Iterable
 
 from revet.adapters.kube import KubeError
-from revet.core.model.meta import Owner
+from revet.core.model.meta import Manifest, Owner
+from revet.core.model.policy import HardeningPolicy
+from revet.core.render.database_guard import NAME as DATABASE_GUARD
+from revet.core.render.database_guard import crowded_databases, database_guards
 from revet.core.render.guard import NAME, guarded_keys, guards, selector_keys
 from revet.core.status import listed
 from revet.operator.context import Context
@@ -12,7 +15,7 @@ from revet.operator.room import find_crowded_keys
 
 
 class Guarding:
-    """Keeps the guard and its binding."""
+    """Keeps the guards and their bindings."""
 
     def __init__(self, context: Context) -> None:
         """Set up; nothing is guarded yet."""
@@ -22,8 +25,8 @@ class Guarding:
 
     async def keep(self, owner: Owner) -> list[str]:
         """See that the guard stands; return what could not be written, and why."""
-        problems = []
-        for manifest in guards(self._choose(), owner):
+        problems: list[str] = []
+        for manifest in (*guards(self._choose(), owner), *self._of_databases(owner)):
             try:
                 await self._context.writer.keep(manifest, CLUSTER)
             except KubeError as error:
@@ -34,11 +37,34 @@ class Guarding:
         """Say which keys of a policy there is no room for; empty where all are guarded."""
         keys = sorted(_keys([policy]) & self._crowded)
         if not keys:
-            return ""
+            return self._databases_left_out(policy)
         return (
             f"there is no room left in the guard, so who may edit a namespace may change its"
             f" labels {listed(keys)}: select by fewer keys"
         )
+
+    def _of_databases(self, owner: Owner) -> list[Manifest]:
+        """Return the guard of databases; while a policy can't be read, what stands stays."""
+        place = ("ValidatingAdmissionPolicy", "", DATABASE_GUARD)
+        stands = place in self._context.picture.objects
+        if stands and any(each.is_unread for each in self._context.picture.policies.values()):
+            return []
+        return database_guards(self._in_force(), owner)
+
+    def _databases_left_out(self, policy: PolicySeen) -> str:
+        network = policy.policy.spec.network if policy.policy is not None else None
+        own = {each.name for each in network.databases} if network is not None else set[str]()
+        names = sorted(own & crowded_databases(self._in_force()))
+        if not names:
+            return ""
+        return (
+            f"there is no room left in the guard of databases, so nobody new may be a client of"
+            f" {listed(names)}: list fewer clients, or select them by fewer labels"
+        )
+
+    def _in_force(self) -> list[HardeningPolicy]:
+        policies = self._context.picture.policies.values()
+        return [each.policy for each in policies if each.policy is not None]
 
     def _choose(self) -> frozenset[str]:
         """Return the label keys to guard; while a policy can't be read, none is given up."""

@@ -39,6 +39,7 @@ from revet.operator.queue import Queue
 from revet.operator.reconcile import Reconciler
 from revet.operator.resync import keep_fresh
 from revet.operator.settings import Settings, parse_url
+from revet.operator.surveyor import Surveyor
 from revet.operator.watches import watch
 from revet.operator.writer import Writer
 
@@ -70,6 +71,7 @@ def _context(settings: Settings, kube: Kube, metrics: Metrics, log: Log) -> Cont
         writer,
         metrics,
         log,
+        Surveyor(kube, settings.system_namespaces, clock, log.complain),
         now=lambda: datetime.now(UTC),
         recorder=recorder,
     )
@@ -90,6 +92,8 @@ async def _lead(context: Context, asked: Callable[[], None]) -> None:
         tasks.create_task(reconciler.entries.confirmations.run())
         tasks.create_task(audit.run())
         tasks.create_task(context.recorder.run())
+        context.surveyor.see_cilium(context.picture, context.queue.add_all)
+        tasks.create_task(context.surveyor.run(reconciler.isolation.note_changes))
         tasks.create_task(keep_fresh(reconciler, context, _FRESH_EVERY_S))
         tasks.create_task(watch(context, intake))
         tasks.create_task(_watch_policies(context, intake, asked))

@@ -10,14 +10,18 @@ import msgspec
 from revet.core.bounds import KINDS as BOUNDS
 from revet.core.model.meta import Manifest
 from revet.core.render.bounds import NAMES as BOUNDS_NAMES
-from revet.core.render.networkpolicy import NAMES, is_policys
+from revet.core.render.isolation_names import ISOLATING, NAMES
+from revet.core.render.owned import is_policys
 
 _ALIKE: Final = ("labels", "annotations", "ownerReferences")
 _MOST_KNOWN: Final = 10_000
 #: Of an entry of managedFields; the rest of it is long, and says which fields.
 _WHO: Final = ("manager", "operation", "subresource", "time")
 #: How what is namespaced is named.
-_NAMES: Final = {"NetworkPolicy": NAMES, **dict.fromkeys(BOUNDS, BOUNDS_NAMES)}
+_NAMES: Final = {
+    **dict.fromkeys(ISOLATING, NAMES),
+    **dict.fromkeys(BOUNDS, BOUNDS_NAMES),
+}
 
 
 def may_be_ours(manifest: Manifest) -> bool:

@@ -1,7 +1,7 @@
 """What the operator has seen: policies, namespaces and our own objects, kept true by events."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Final, Literal, NamedTuple, Self
 
@@ -17,16 +17,19 @@ from revet.core.model.meta import (
 from revet.core.model.policy import HardeningPolicy, parse_policy
 from revet.core.plan import identify
 from revet.core.render.baseline import rewritten
-from revet.core.render.networkpolicy import is_named_for
+from revet.core.render.isolation_names import ISOLATING, is_named_for
 from revet.core.restoration import read_before
 from revet.core.status import was_valid
 from revet.operator.ownership import Sharing, list_owners, may_be_ours, strip
 
 
 class Key(NamedTuple):
-    """What has to be looked at again: a policy, a namespace, what all policies share, a status."""
+    """What has to be looked at again: a policy, a namespace, what all policies share, a status.
 
-    about: Literal["policy", "namespace", "cluster", "status"]
+    `network` is a namespace, too, but only what policies isolate there.
+    """
+
+    about: Literal["policy", "namespace", "network", "cluster", "status"]
     name: str = ""
 
 
@@ -215,7 +218,7 @@ class Picture:
                 return set()
         if manifest["kind"] in BOUNDS:
             return {Key("namespace", place[1])}
-        if manifest["kind"] != "NetworkPolicy":
+        if manifest["kind"] not in ISOLATING:
             return {CLUSTER}
         # With another owner, or none, it is still in the way of the one that should be there.
         owners = list_owners(manifest) | (list_owners(before) if before else set())
@@ -229,12 +232,12 @@ class Picture:
         """Forget an object that we have deleted; an event tells when it is really gone."""
         self.objects.pop(identify(manifest), None)
 
-    def owned(self, kind: str, uid: str) -> list[Manifest]:
-        """Return our objects of a kind that this uid owns."""
+    def owned(self, kinds: Collection[str], uid: str) -> list[Manifest]:
+        """Return our objects of some kinds that this uid owns."""
         return [
             manifest
             for (each, _, _), manifest in self.objects.items()
-            if each == kind and uid in list_owners(manifest)
+            if each in kinds and uid in list_owners(manifest)
         ]
 
     def _is_news(

@@ -45,12 +45,11 @@ class Reconciler:
         self._context = context
         self._audit = audit
         self.entries = Entries(context)
-        self._isolation = Isolation(context)
+        self.isolation = Isolation(context)
         self.holdings = Holdings(context)
         self._furnishing = Furnishing(context, self.holdings)
         self._failures: dict[Key, int] = {}
         self._problems: dict[Key, str] = {}
-        self._isolated: dict[str, list[str]] = {}
         self._scopes: dict[str, _Scope] = {}
 
     async def run(self) -> None:
@@ -116,7 +115,10 @@ class Reconciler:
                 namespace = self._context.picture.namespaces.get(key.name)
                 if namespace is None or namespace.is_terminating:
                     self._context.writer.forget(key.name)
+                    self._context.surveyor.forget(key.name)
                 await self._furnishing.keep(key.name)
+            case "network":
+                await self.isolation.keep_at(key.name, self._selecting(key.name))
             case "status":
                 await self._write_status(key.name)
 
@@ -124,12 +126,11 @@ class Reconciler:
         seen = self._context.picture.policies.get(name)
         if seen is None:
             # What it owned goes with it, by the garbage collector.
-            self._isolated.pop(name, None)
+            self.isolation.forget(name)
             self._context.writer.forget_policy(name)
         elif seen.is_kept:
             # What stands is told also where not all of it could be written.
-            standing, problems = await self._isolation.keep(seen, self._selected(name))
-            self._isolated[name] = standing
+            _, problems = await self.isolation.keep(seen, self._selected(name))
             if problems:
                 raise KubeError(listed(problems))
 
@@ -192,6 +193,9 @@ class Reconciler:
                 return [key.name] if key.name in policies else []
             case "namespace":
                 return self._selecting(key.name)
+            case "network":
+                # Also those that name one of its pods as an end of a connection.
+                return self.isolation.asking()
             case "status":
                 return []
 
@@ -238,6 +242,7 @@ class Reconciler:
         ]
         tally = self._audit.tallies.get(seen.name)
         baseline = self._furnishing.of(seen.name)
+        limits = self.isolation.limits(seen, namespaces)
         return Facts(
             problem=seen.problem,
             paused=seen.is_paused,
@@ -245,8 +250,10 @@ class Reconciler:
             needs_fail_entries=bool(self.entries.fail_paths(seen)),
             waiting=self.entries.waiting(seen),
             errors=[*self._errors(seen.name, selected), *self.entries.left_out(seen)],
-            isolated=self._isolated.get(seen.name, ()),
-            not_isolated=self._isolation.spared(namespaces),
+            isolated=self.isolation.standing(seen.name),
+            network_weaker=limits.weaker,
+            network_opened=limits.opened,
+            not_isolated=self.isolation.spared(namespaces),
             baseline=baseline.weaker,
             labelled=baseline.standing,
             not_labelled=baseline.spared,
@@ -260,7 +267,8 @@ class Reconciler:
         )
 
     def _errors(self, name: str, selected: list[str]) -> list[str]:
-        keys = [CLUSTER, Key("policy", name), *(Key("namespace", each) for each in selected)]
+        keys = [CLUSTER, Key("policy", name)]
+        keys += (Key(about, each) for about in ("namespace", "network") for each in selected)
         return [self._problems[key] for key in keys if key in self._problems]
 
 

@@ -151,11 +151,5 @@ UNSUPPORTED: tuple[str, ...] = (
     "spec.exceptions",
     "spec.breakGlass",
     "spec.network.canary",
-    "spec.network.allow.apiServer",
-    "spec.network.allow.aggregatedApis",
-    "spec.network.allow.monitoring",
-    "spec.network.allow.ingressControllers",
-    "spec.network.flows",
-    "spec.network.databases",
     "spec.runtime",
 )

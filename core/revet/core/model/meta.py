@@ -13,6 +13,8 @@ MANAGED_SELECTOR: Final = ",".join(f"{key}={value}" for key, value in MANAGED_BY
 #: On what was made for one policy: its name, and the field that asked for it.
 POLICY_ANNOTATION: Final = "revet.dev/policy"
 SOURCE_ANNOTATION: Final = "revet.dev/source"
+#: The object of the cluster because of which it is there, where the policy does not name it.
+ABOUT_ANNOTATION: Final = "revet.dev/about"
 #: On a policy: "true" stops the operator from writing for it.
 PAUSED_ANNOTATION: Final = "revet.dev/paused"
 #: On a namespace: the Pod Security labels that stood there before ours, as JSON.
@@ -25,6 +27,8 @@ PINNED_ANNOTATION: Final = "revet.dev/pinned"
 
 BREAK_GLASS_LABEL: Final = "revet.dev/break-glass"
 QUARANTINE_LABEL: Final = "revet.dev/quarantine"
+#: On a pod: the name of the database that it may reach.
+DB_CLIENT_LABEL: Final = "revet.dev/db-client"
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from typing import Annotated
 from pydantic import Field, JsonValue
 
 from revet.core.model.policy_references import ObjectName
-from revet.core.model.schema import Expects, MapList, Model, Name
+from revet.core.model.schema import Expects, MapList, Model, Name, rule
 from revet.core.model.selector import LabelSelector
 
 PORT_NAME = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
@@ -49,6 +49,7 @@ class ApiServerAccess(StrEnum):
 
     DISABLED = "Disabled"
     BOUND = "Bound"
+    ALL = "All"
 
 
 class Port(Model):
@@ -63,7 +64,11 @@ class Port(Model):
 
 
 class Peer(Model):
-    """The other end of a connection. Without namespaceSelector: in the same namespace."""
+    """An end of a connection.
+
+    Without namespaceSelector: in each namespace that the policy selects; where neither end has one,
+    in the same.
+    """
 
     namespace_selector: LabelSelector | None = None
     """The namespaces of the other end, also such that this policy does not select."""
@@ -93,7 +98,7 @@ class Allowance(Model):
     """Whether pods of one namespace may reach each other. Default: false."""
     api_server: ApiServerAccess = ApiServerAccess.BOUND
     """Bound (default): pods with a mounted token that is bound to a role may reach the API
-    server. Disabled: none.
+    server. All: every isolated pod. Disabled: none.
     """
     aggregated_apis: bool = True
     """Whether the API server may reach the webhooks and aggregated APIs that run here.
@@ -158,3 +163,13 @@ class Network(Model):
     """The connections between services."""
     databases: Annotated[tuple[Database, ...], Field(max_length=32), MapList("name")] = ()
     """The databases, each with its clients."""
+
+    @rule(
+        "!has(self.databases) || size(self.databases) == 0 || !has(self.isolate)"
+        " || 'Ingress' in self.isolate",
+        "needs Ingress in isolate: else everybody may reach them",
+        "databases",
+    )
+    def isolates_databases(self) -> bool:
+        """Tell whether what databases deny is denied at all."""
+        return not self.databases or Direction.INGRESS in self.isolate

@@ -18,6 +18,7 @@ from revet.core.model.meta import (
 )
 from revet.core.model.policy import GROUP, HardeningPolicySpec
 from revet.core.model.selector import LabelSelector
+from revet.core.network.connection import list_namespace_selectors
 
 NAME: Final = "revet-namespace-labels"
 #: Who may do this to a HardeningPolicy may also change which namespaces it selects.
@@ -39,7 +40,9 @@ _MAY_RESTORE: Final = f"{_POLICIES}.check('{RESTORE}')"
 def selector_keys(spec: HardeningPolicySpec) -> frozenset[str]:
     """Return the label keys of namespaces that a policy selects by, but for the immutable name."""
     overrides = (each.namespace_selector for each in spec.enforcement_overrides)
-    keys = (key for selector in (spec.namespace_selector, *overrides) for key in _keys(selector))
+    peers = list_namespace_selectors(spec.network) if spec.network is not None else ()
+    selectors = (spec.namespace_selector, *overrides, *peers)
+    keys = (key for selector in selectors for key in _keys(selector))
     return frozenset(keys) - {NAME_LABEL}
 
 

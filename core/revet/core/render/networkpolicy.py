@@ -1,109 +1,81 @@
-"""The NetworkPolicies of one policy in one namespace: default deny, and what is allowed besides.
+"""The NetworkPolicies of one policy in one namespace: default deny, and what is allowed besides."""
 
-Every field is explicit, since server-side apply takes away only what we have once written.
-https://kubernetes.io/docs/reference/kubernetes-api/policy-resources/network-policy-v1/
-"""
-
-import re
+from collections.abc import Iterator
 from typing import Final
 
-from revet.core.model.meta import QUARANTINE_LABEL, Manifest
-from revet.core.model.policy import GROUP, KIND, HardeningPolicy
-from revet.core.model.policy_network import Direction, Network, Switch
-from revet.core.model.selector import Operator, Requirement
-from revet.core.render.owned import HASH_LENGTH, digest, owned_metadata
-from revet.core.render.selector import render_selector
+from revet.core.model.meta import Manifest
+from revet.core.model.policy import HardeningPolicy
+from revet.core.model.policy_network import Direction, Switch
+from revet.core.model.selector import LabelSelector
+from revet.core.network.exclusion import select_none_of
+from revet.core.network.facts import NO_FACTS, Addresses, ClusterFacts, Dns, Place, PodPort
+from revet.core.render.allowance import Scope, render_addresses, render_ports
+from revet.core.render.api_server import allow_api_server, allow_calls, allow_exposed
+from revet.core.render.connections import allow_connections
 
-#: How all of them are named.
-NAMES: Final = re.compile(rf"revet-[0-9a-f]{{{HASH_LENGTH}}}-(isolate|dns|same-namespace)")
-# NetworkPolicies add up: an allow that selected a quarantined pod would open it again.
-_NOT_QUARANTINED: Final = Requirement(key=QUARANTINE_LABEL, operator=Operator.DOES_NOT_EXIST)
-# Where NodeLocal DNSCache listens on each node:
+# Where NodeLocal DNSCache listens on each node, beside the address of the Service:
 # https://kubernetes.io/docs/tasks/administer-cluster/nodelocaldns/
-_NODE_LOCAL_DNS: Final = "169.254.20.10/32"
-_DNS_PORT: Final = 53
+_NODE_LOCAL_DNS: Final = "169.254.20.10"
+_DNS_PORTS: Final = (PodPort("UDP", 53), PodPort("TCP", 53))
+#: What nearly every cluster has, where its Service can't be read.
+_USUAL_DNS: Final = Dns((("k8s-app", "kube-dns"),), _DNS_PORTS, Addresses((), _DNS_PORTS))
 
 
-def network_policies(policy: HardeningPolicy, namespace: str) -> list[Manifest]:
-    """Return the NetworkPolicies that `policy` asks for in a namespace that it selects."""
+def network_policies(
+    policy: HardeningPolicy, place: Place, cluster: ClusterFacts = NO_FACTS
+) -> list[Manifest]:
+    """Return the NetworkPolicies that `policy` asks for in a namespace that it selects.
+
+    The default deny comes first.
+    """
     network = policy.spec.network
     if network is None or network.mode is not Switch.ENFORCE:
         return []
-    manifests = [_isolate(policy, namespace, network)]
-    if network.allow.dns and Direction.EGRESS in network.isolate:
-        manifests.append(_dns(policy, namespace))
-    if network.allow.same_namespace:
-        manifests.append(_same_namespace(policy, namespace, network))
-    return manifests
+    scope = Scope(policy, network, place, cluster)
+    return [
+        scope.isolate("isolate", "spec.network.isolate"),
+        *_dns(scope),
+        *_same_namespace(scope),
+        *allow_api_server(scope),
+        *allow_calls(scope),
+        *allow_exposed(scope),
+        *allow_connections(scope),
+    ]
 
 
-def is_policys(manifest: Manifest) -> bool:
-    """Return whether a HardeningPolicy owns an object, whichever it is."""
-    owners: list[Manifest] = manifest["metadata"].get("ownerReferences") or []
-    return any(
-        each.get("kind") == KIND and str(each.get("apiVersion")).startswith(f"{GROUP}/")
-        for each in owners
-    )
-
-
-def is_named_for(name: str, policy: str) -> bool:
-    """Return whether a NetworkPolicy has a name that is one of this policy's alone."""
-    found = NAMES.fullmatch(name)
-    return found is not None and name.split("-")[1] == digest(policy)
-
-
-def _directions(network: Network) -> list[str]:
-    return [each.value for each in Direction if each in network.isolate]
-
-
-def _isolate(policy: HardeningPolicy, namespace: str, network: Network) -> Manifest:
-    spec: Manifest = {
-        "podSelector": render_selector(policy.spec.pod_selector),
-        "policyTypes": _directions(network),
-        "ingress": [],
-        "egress": [],
+def _dns(scope: Scope) -> Iterator[Manifest]:
+    if not scope.network.allow.dns or not scope.isolates(Direction.EGRESS):
+        return
+    dns = scope.cluster.dns or _USUAL_DNS
+    pods: Manifest = {
+        "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "kube-system"}},
+        "podSelector": {"matchLabels": dict(dns.selector)},
     }
-    return _manifest(policy, namespace, "isolate", "spec.network.isolate", spec)
-
-
-def _dns(policy: HardeningPolicy, namespace: str) -> Manifest:
-    servers: list[Manifest] = [
-        {
-            "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "kube-system"}},
-            "podSelector": {"matchLabels": {"k8s-app": "kube-dns"}},
-        },
-        {"ipBlock": {"cidr": _NODE_LOCAL_DNS}},
+    # A network may judge before or after the Service's address has become a pod's, and the cache
+    # on the node takes that address for itself.
+    addresses = render_addresses((_NODE_LOCAL_DNS, *dns.service.ips))
+    rules: list[Manifest] = [
+        {"to": [pods], "ports": render_ports(dns.ports)},
+        {"to": addresses, "ports": render_ports(dns.service.ports)},
     ]
-    ports: list[Manifest] = [
-        {"protocol": protocol, "port": _DNS_PORT} for protocol in ("UDP", "TCP")
-    ]
-    spec = _allow(policy, [Direction.EGRESS.value])
-    spec["egress"] = [{"to": servers, "ports": ports}]
-    return _manifest(policy, namespace, "dns", "spec.network.allow.dns", spec)
+    yield scope.allow("dns", "spec.network.allow.dns", scope.select(), egress=rules)
 
 
-def _same_namespace(policy: HardeningPolicy, namespace: str, network: Network) -> Manifest:
-    directions = _directions(network)
-    spec = _allow(policy, directions)
-    if Direction.INGRESS in directions:
-        spec["ingress"] = [{"from": [{"podSelector": {}}]}]
-    if Direction.EGRESS in directions:
-        spec["egress"] = [{"to": [{"podSelector": {}}]}]
+def _same_namespace(scope: Scope) -> Iterator[Manifest]:
+    if not scope.network.allow.same_namespace:
+        return
     source = "spec.network.allow.sameNamespace"
-    return _manifest(policy, namespace, "same-namespace", source, spec)
-
-
-def _allow(policy: HardeningPolicy, directions: list[str]) -> Manifest:
-    selector = render_selector(policy.spec.pod_selector, [_NOT_QUARANTINED])
-    return {"podSelector": selector, "policyTypes": directions, "ingress": [], "egress": []}
-
-
-def _manifest(
-    policy: HardeningPolicy, namespace: str, role: str, source: str, spec: Manifest
-) -> Manifest:
-    return {
-        "apiVersion": "networking.k8s.io/v1",
-        "kind": "NetworkPolicy",
-        "metadata": owned_metadata(policy, namespace, role, source),
-        "spec": spec,
-    }
+    within: list[Manifest] = [{"podSelector": {}}]
+    ingress = [{"from": within}] if scope.isolates(Direction.INGRESS) else []
+    egress = [{"to": within}] if scope.isolates(Direction.EGRESS) else []
+    # A database is open to its clients only, also within its namespace.
+    databases = [each.pod_selector for each in scope.network.databases]
+    if not databases:
+        yield scope.allow("same-namespace", source, scope.select(), ingress=ingress, egress=egress)
+        return
+    if egress:
+        yield scope.allow("same-namespace", source, scope.select(), egress=egress)
+    apart: list[LabelSelector] = select_none_of(databases) or []
+    for number, each in enumerate(apart):
+        role = f"same-namespace-to-{number}"
+        yield scope.allow(role, source, scope.select(each), ingress=ingress)

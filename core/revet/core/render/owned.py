@@ -7,6 +7,7 @@ from hashlib import sha256
 from typing import Final
 
 from revet.core.model.meta import (
+    ABOUT_ANNOTATION,
     POLICY_ANNOTATION,
     SOURCE_ANNOTATION,
     Manifest,
@@ -34,8 +35,24 @@ def policy_owner(policy: HardeningPolicy) -> Owner:
     return Owner(f"{GROUP}/{VERSION}", KIND, policy.metadata.name, policy.metadata.uid)
 
 
-def owned_metadata(policy: HardeningPolicy, namespace: str, role: str, source: str) -> Manifest:
-    """Write the metadata of an object; `source` is the field of the policy that asked for it."""
+def is_policys(manifest: Manifest) -> bool:
+    """Return whether a HardeningPolicy owns an object, whichever it is."""
+    owners: list[Manifest] = manifest["metadata"].get("ownerReferences") or []
+    return any(
+        each.get("kind") == KIND and str(each.get("apiVersion")).startswith(f"{GROUP}/")
+        for each in owners
+    )
+
+
+def owned_metadata(
+    policy: HardeningPolicy, namespace: str, role: str, source: str, about: str = ""
+) -> Manifest:
+    """Write the metadata of an object.
+
+    `source` is the field of the policy that asked for it, and `about` says more, if there is more.
+    """
     annotations = {POLICY_ANNOTATION: policy.metadata.name, SOURCE_ANNOTATION: source}
+    if about:
+        annotations[ABOUT_ANNOTATION] = about
     name = name_of(policy.metadata.name, role)
     return render_metadata(name, policy_owner(policy), namespace, annotations)

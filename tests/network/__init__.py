@@ -1,0 +1,1 @@
+"""What the generated NetworkPolicies mean, by the word of an evaluator that is not ours."""
