@@ -5,7 +5,7 @@ import sys
 from dataclasses import dataclass
 from statistics import median
 
-from bench import apiserver, command, engine, webhook
+from bench import apiserver, command, engine, runtime, webhook
 from bench.figures import Figure, shortfalls
 from bench.report import print_report
 from bench.scene import Scene, open_scene
@@ -29,6 +29,7 @@ def main() -> int:
     try:
         # First, when no servers run that would share the machine.
         alone = [*engine.measure(plan.rounds), *command.measure(plan.rounds)]
+        alone += runtime.measure(plan.rounds, plan.seconds)
         with open_scene() as scene:
             others = Interference(scene.cpu_s)
             webhooks = [*_measure_alone(scene, plan), *_measure_apiserver(scene, plan)]

@@ -17,6 +17,7 @@ from e2e.cluster.certificates import Authority
 from revet.adapters.events import Notice
 from revet.adapters.health import health_app
 from revet.adapters.log import Log
+from revet.adapters.tls import ServingCertificate
 from revet.core.check import Check
 from revet.core.neighbours import NEIGHBOURS, read_neighbour
 from revet.core.render.webhook import SYSTEM_NAMESPACES
@@ -24,7 +25,6 @@ from revet.webhook.app import Doors
 from revet.webhook.metrics import Metrics
 from revet.webhook.policies import Knowledge
 from revet.webhook.reviewer import Reviewer
-from revet.webhook.tls import ServingCertificate
 from tests.support.manifests import Manifest
 from tests.support.reviews import review
 from tests.support.standards import STANDARDS

@@ -18,7 +18,8 @@ import uvloop
 from aiohttp import web
 
 from revet.adapters.address import Address, SettingsError
-from revet.adapters.clock import Timestamps
+from revet.adapters.clock import Timestamps, now
+from revet.adapters.events import EventRecorder
 from revet.adapters.health import health_app
 from revet.adapters.kube import Kube, KubeError, connect
 from revet.adapters.lease import Lease
@@ -28,6 +29,7 @@ from revet.core.render.webhook import SYSTEM_NAMESPACES
 from revet.operator import flags, handlers
 from revet.operator.audit import Audit
 from revet.operator.context import Context
+from revet.operator.credentials import Credentials
 from revet.operator.election import elect
 from revet.operator.intake import Intake
 from revet.operator.metrics import Metrics
@@ -35,6 +37,7 @@ from revet.operator.owner import read_owner
 from revet.operator.picture import CLUSTER, Key, Picture
 from revet.operator.queue import Queue
 from revet.operator.reconcile import Reconciler, keep_fresh
+from revet.operator.runtime import RuntimeWatch
 from revet.operator.settings import Settings, parse_url
 from revet.operator.writer import Writer
 
@@ -74,12 +77,23 @@ async def _lead(context: Context, asked: Callable[[], None]) -> None:
     intake = Intake(context)
     await _take_in(context, intake)
     audit = Audit(context)
-    reconciler = Reconciler(context, audit)
+    credentials = Credentials(context)
+    events = EventRecorder(
+        context.kube,
+        "revet-operator",
+        now,
+        asyncio.get_running_loop().time,
+        context.log.complain,
+    )
+    runtime = RuntimeWatch(context, events, credentials)
+    reconciler = Reconciler(context, audit, credentials, runtime.verdict)
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(intake.run())
         tasks.create_task(reconciler.run())
         tasks.create_task(reconciler.entries.confirmations.run())
         tasks.create_task(audit.run())
+        tasks.create_task(events.run())
+        tasks.create_task(runtime.run())
         tasks.create_task(keep_fresh(reconciler, context, _FRESH_EVERY_S))
         tasks.create_task(_watch(context, intake, asked))
 
@@ -178,6 +192,8 @@ def serve(
     kubeconfig: flags.Kubeconfig = None,
     service: flags.Service = "revet-webhook",
     webhook_url: flags.WebhookUrl = None,
+    ingest_service: flags.IngestService = None,
+    ingest_url: flags.IngestUrl = None,
     owner: flags.Owner = "revet-operator",
     system_namespace: flags.SystemNamespaces = None,
     tolerated_key: flags.ToleratedKeys = None,
@@ -200,6 +216,8 @@ def serve(
             audit_interval_s=audit_interval,
             lease=lease,
             identity=identity or socket.gethostname(),
+            ingest_service=ingest_service,
+            ingest_url=ingest_url and parse_url(ingest_url, "--ingest-url"),
         )
         uvloop.run(run(settings))
     except (SettingsError, KubeError, OSError) as error:

@@ -164,5 +164,5 @@ UNSUPPORTED: tuple[str, ...] = (
     "spec.namespaces.limitRange",
     "spec.namespaces.serviceAccounts",
     "spec.namespaces.drift",
-    "spec.runtime",
+    "spec.runtime.respond",
 )
