@@ -4,12 +4,13 @@ On a control plane of its own, with operator and ingest as the chart has them. E
 one, on one pod, of 50 signatures.
 """
 
-import http.client
+import socket
 import ssl
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from itertools import count
 from statistics import median, quantiles
 from typing import Final, NamedTuple
@@ -28,11 +29,15 @@ from tests.support.manifests import workload
 BATCH: Final = 100
 RATE: Final = 5_000
 _CONNECTIONS: Final = 4
-_PACED_RATE: Final = 500
+#: As in the storm that must not be felt: 10,000 events in ten seconds.
+_PACED_RATE: Final = 50
+_PACED_BATCH: Final = 20
 _FLIPS: Final = 10
 _FOUND: Final = "revet_runtime_findings_total"
-_PATH: Final = "/v1/ingest/falco"
-_ACCEPTED: Final = 202
+_HEADERS: Final = (
+    b"POST /v1/ingest/falco HTTP/1.1\r\nHost: localhost\r\nUser-Agent: falcosecurity/falco\r\n"
+    b"Content-Type: application/json\r\nAuthorization: Bearer %b\r\nContent-Length: %%d\r\n\r\n"
+) % TOKEN.encode()
 _numbers: Final = count(1)
 _ALERT: Final = (
     '{"hostname":"node-a","output":"A shell was spawned in a container","output_fields":'
@@ -41,7 +46,7 @@ _ALERT: Final = (
     '"k8s.pod.name":"%s","proc.cmdline":"bash -i","proc.exepath":"/bin/bash","proc.name":"bash",'
     '"proc.pname":"sh","proc.tty":34816,"user.loginuid":-1,"user.name":"root","user.uid":0},'
     '"priority":"Warning","rule":"Rule %d","source":"syscall","tags":["T1059","container",'
-    '"maturity_stable","mitre_execution","shell"],"time":"2026-11-22T08:00:00.%09dZ"}'
+    '"maturity_stable","mitre_execution","shell"],"time":"%s"}'
 )
 
 
@@ -56,34 +61,34 @@ class Site(NamedTuple):
 
     def body(self, events: int, rule: int | None = None) -> bytes:
         """Write so many alerts, one a line."""
-        lines = []
+        lines, now = [], datetime.now(UTC).isoformat()
         for number in (next(_numbers) for _ in range(events)):
             name = number % 50 if rule is None else rule
-            lines.append(_ALERT % (number, self.namespace, self.pod, name, number))
+            lines.append(_ALERT % (number, self.namespace, self.pod, name, now))
         return "\n".join(lines).encode()
 
 
 class _Line:
-    """One connection of a sender's."""
+    """One connection of a sender's; each request goes out at once, as libcurl sends it."""
 
     def __init__(self, site: Site) -> None:
         tls = ssl.create_default_context(cafile=str(site.ingest.authority))
-        self._connection = http.client.HTTPSConnection(
-            "127.0.0.1", site.ingest.port, timeout=30, context=tls
-        )
-        self._headers = {
-            "Content-Type": "application/x-ndjson",
-            "Authorization": f"Bearer {TOKEN}",
-        }
+        plain = socket.create_connection(("127.0.0.1", site.ingest.port), timeout=30)
+        self._socket = tls.wrap_socket(plain, server_hostname="127.0.0.1")
+        self._file = self._socket.makefile("rb")
 
     def send(self, body: bytes) -> float:
         """Send a body that must be taken; return how long the answer took, in milliseconds."""
         started = time.perf_counter()
-        self._connection.request("POST", _PATH, body, self._headers)
-        response = self._connection.getresponse()
-        text = response.read()
-        if response.status != _ACCEPTED:
-            raise TrafficError(f"the ingest answered {response.status}: {text.decode()}")
+        self._socket.sendall(_HEADERS % len(body) + body)
+        status = self._file.readline()
+        length = 0
+        while (line := self._file.readline().lower()) not in {b"\r\n", b""}:
+            if line.startswith(b"content-length:"):
+                length = int(line.partition(b":")[2])
+        text = self._file.read(length)
+        if not status.startswith(b"HTTP/1.1 202 "):
+            raise TrafficError(f"the ingest answered {status.decode()}: {text.decode()}")
         return (time.perf_counter() - started) * 1000
 
 
@@ -102,11 +107,12 @@ def measure(rounds: int, seconds: float) -> list[Figure]:
                 progress.step("one by one")
                 singles.append(_measure_rate(site, 1, seconds))
             progress.step("paced")
-            p99 = _measure_paced(site, max(seconds * 4, 2))
+            p50, p99 = _measure_paced(site, max(seconds * 5, 2))
             flips = _measure_flips(site, progress)
         return [
             Figure("runtime_batch_rate", median(batches), "events/CPU-s", at_least=RATE),
             Figure("runtime_single_rate", median(singles), "events/CPU-s"),
+            Figure("runtime_paced_p50", p50, "ms"),
             Figure("runtime_paced_p99", p99, "ms", at_most=20),
             Figure("runtime_flip", median(flips), "s", at_most=2),
             Figure("runtime_flip_max", max(flips), "s"),
@@ -167,17 +173,17 @@ def _load(site: Site, lines: list[_Line], events: int, seconds: float) -> int:
     return sum(sent)
 
 
-def _measure_paced(site: Site, seconds: float) -> float:
-    """Send one by one, by the clock; return the 99th percentile of the answers, from when due."""
+def _measure_paced(site: Site, seconds: float) -> tuple[float, float]:
+    """Send by the clock; return two percentiles of the answers, from when each was due."""
     line, taken = _Line(site), []
     started = time.monotonic()
-    line.send(site.body(1))
+    line.send(site.body(_PACED_BATCH))
     for number in range(int(seconds * _PACED_RATE)):
-        due = started + number / _PACED_RATE
+        body, due = site.body(_PACED_BATCH), started + number / _PACED_RATE
         time.sleep(max(0.0, due - time.monotonic()))
         late_ms = max(0.0, (time.monotonic() - due) * 1000)
-        taken.append(late_ms + line.send(site.body(1)))
-    return quantiles(taken, n=100)[-1]
+        taken.append(late_ms + line.send(body))
+    return median(taken), quantiles(taken, n=100)[-1]
 
 
 def _measure_flips(site: Site, progress: Progress) -> list[float]:
@@ -212,8 +218,9 @@ def _measure_flip(site: Site, progress: Progress, number: int) -> float:
         said = {each["type"]: str(each["status"]) for each in conditions}
         return said.get("RuntimeViolations", "")
 
-    # It says so when the operator knows the policy; the ingest hears of it by the same watch.
     wait_for(lambda: truth() == "False", "no violation yet", 60)
+    known = site.ingest.metric
+    wait_for(lambda: known("revet_ingest_policies") == number + 2, "known to the ingest", 60)
     started = time.monotonic()
     _Line(site).send(site.body(1, rule))
     wait_for(lambda: truth() == "True", "told", 60)

@@ -2,7 +2,11 @@
 
 import http
 import json
-from collections.abc import Iterator
+import os
+import signal
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -76,6 +80,19 @@ class Scene:
         except TimeoutError as error:
             told = [condition(self.plane, NAME, each) for each in (VIOLATIONS, FEED)]
             raise AssertionError(f"{error}; it says {told}") from error
+
+    @contextmanager
+    def without_apiserver(self, flags: Sequence[str] = ()) -> Iterator[None]:
+        """Have no API server for a while, and then one with these flags besides."""
+        # Longer outages end the leader, and how long this one is the machine says.
+        self.release.operator.stop()
+        self.api.close()
+        self.plane.stop_apiserver()
+        try:
+            yield
+        finally:
+            self.plane.start_apiserver(flags)
+            self.release.start_operator()
 
     def have_policy(self, **runtime: object) -> None:
         """Have a new policy, which has nothing in its status."""
@@ -205,13 +222,31 @@ def test_without_an_api_server_events_are_taken_and_told_later(scene: Scene) -> 
     scene.send(snapshot())
     scene.wait_for(VIOLATIONS, "False")
     pod = scene.pod()
-    scene.api.close()
-    scene.plane.stop_apiserver()
-    try:
+    before = scene.ingest.metric("revet_runtime_findings_total", policy=NAME)
+    with scene.without_apiserver():
         scene.send(*(alert(pod) for _ in range(20)))
-        assert scene.ingest.metric("revet_runtime_findings_total", policy=NAME) >= 20
+        wait_for(
+            lambda: scene.ingest.metric("revet_runtime_findings_total", policy=NAME) == before + 20,
+            "found",
+            _SOON_S,
+        )
+    scene.wait_for(VIOLATIONS, "True")
+
+
+def test_a_hung_api_server_holds_up_no_sender(scene: Scene) -> None:
+    scene.have_policy()
+    scene.send(snapshot())
+    scene.wait_for(VIOLATIONS, "False")
+    pod, pid = scene.pod(), scene.plane.pids["kube-apiserver"]
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        # Not for as long as it takes the leader to give up.
+        started = time.monotonic()
+        scene.send(*(alert(pod) for _ in range(20)))
+        taken = time.monotonic() - started
     finally:
-        scene.plane.start_apiserver()
+        os.kill(pid, signal.SIGCONT)
+    assert taken < 5
     scene.wait_for(VIOLATIONS, "True")
 
 
@@ -222,9 +257,8 @@ def test_the_audit_log_tells_of_an_exec_and_of_a_secret_that_is_read(scene: Scen
             {"name": "secrets", "sources": ["k8s-audit"], "ruleNames": ["get secrets"]},
         ]
     )
-    scene.api.close()
-    scene.plane.stop_apiserver()
-    scene.plane.start_apiserver(audit_flags(scene.ingest))
+    with scene.without_apiserver(audit_flags(scene.ingest)):
+        pass
     try:
         # The cluster's own parts read all day long: that is a feed, and no violation.
         scene.wait_for(FEED, "True", "SensorsHeard")
@@ -249,9 +283,8 @@ def test_the_audit_log_tells_of_an_exec_and_of_a_secret_that_is_read(scene: Scen
         expected = {("secrets", "db"), ("pods/exec", "web")}
         wait_for(lambda: found() >= expected, "both told", _SOON_S + 60)
     finally:
-        scene.api.close()
-        scene.plane.stop_apiserver()
-        scene.plane.start_apiserver()
+        with scene.without_apiserver():
+            pass
 
 
 def _transition(scene: Scene) -> str:

@@ -143,7 +143,7 @@ def test_every_flag_is_told(page: str, serve: Callable[..., None]) -> None:
 
 def _ingest_metrics() -> CollectorRegistry:
     metrics = IngestMetrics()
-    metrics.follow(*[lambda: 0.0] * 4)
+    metrics.follow(*[lambda: 0.0] * 5)
     return metrics.registry
 
 

@@ -9,7 +9,7 @@ from typing import Any, Final
 import pytest
 
 from revet.core.model.policy_runtime import Effect, Severity
-from revet.core.runtime.envelope import MOST_EVENTS, TooManyError, split, split_list
+from revet.core.runtime.envelope import MOST_EVENTS, TooManyError, split, split_lists
 from revet.core.runtime.event import EventError, Kind, RuntimeEvent, redact
 from revet.core.runtime.falco import read_falco
 from revet.core.runtime.k8s_audit import read_k8s_audit
@@ -23,7 +23,7 @@ POD: Final = ("shop", "web-5d9c-abcde")
 
 def _read(name: str, read: Callable[[bytes, float], RuntimeEvent]) -> list[RuntimeEvent]:
     items = split((DATA / name).read_bytes(), JSON)
-    return [read(each, NOW) for item in items for each in split_list(item)]
+    return [read(each, NOW) for each in split_lists(items)]
 
 
 def test_falco() -> None:
@@ -194,6 +194,9 @@ def test_what_is_no_body_is_refused(body: bytes, media_type: str) -> None:
 def test_too_many_events_are_refused() -> None:
     with pytest.raises(TooManyError):
         split(b"\n".join([ONE] * (MOST_EVENTS + 1)), "application/x-ndjson")
+    listed = b'{"kind":"EventList","items":[' + b",".join([ONE] * (MOST_EVENTS + 1)) + b"]}"
+    with pytest.raises(TooManyError):
+        split_lists([listed])
 
 
 #: A folder with recorded events, one or a list of them a line; they are not part of the project.
@@ -208,11 +211,8 @@ def test_recorded_events() -> None:
     ]
     assert {each.kind for each in tetragon} == {Kind.FINDING, Kind.LOSS}
     assert {each.effect for each in tetragon} == {Effect.OBSERVED, Effect.KILLED}
-    audit = [
-        read_k8s_audit(each, NOW)
-        for item in split((RECORDED / "k8s-audit-recorded.jsonl").read_bytes(), JSON)
-        for each in split_list(item)
-    ]
+    recorded = split((RECORDED / "k8s-audit-recorded.jsonl").read_bytes(), JSON)
+    audit = [read_k8s_audit(each, NOW) for each in split_lists(recorded)]
     assert {"create pods/exec", "get secrets"} <= {each.rule for each in audit}
     published = (RECORDED / "falco-published-samples.jsonl").read_text().splitlines()
     for line in published:

@@ -89,7 +89,10 @@ class Harness:
         assert watching is not None
         self.pipeline.use([watching])
         self.complaints: list[str] = []
-        self.worker = Worker(self.pipeline, self.metrics, self.clock, lambda: True)
+        self.failures: list[BaseException] = []
+        self.worker = Worker(
+            self.pipeline, self.metrics, self.clock, lambda: True, self.failures.append
+        )
         self.tokens = Tokens(kube, AUDIENCE, self.clock, self.complaints.append)
         senders = [
             Sender("all", token_sha256=hashlib.sha256(TOKEN.encode()).hexdigest()),

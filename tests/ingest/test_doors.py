@@ -9,6 +9,8 @@ from typing import Final
 import pytest
 
 from e2e.cluster.certificates import Authority
+from revet.core.runtime.event import RuntimeEvent
+from revet.core.runtime.pipeline import Result
 from revet.ingest.worker import MOST_WAITING
 from tests.ingest.harness import FALCO, HANDOVER, TOKEN, Harness, alert
 
@@ -205,6 +207,23 @@ async def test_the_operator_gets_what_is_newer(ingest: Harness) -> None:
 @pytest.mark.parametrize("token", ["", TOKEN, HANDOVER[:-1]])
 async def test_nobody_else_does(ingest: Harness, token: str) -> None:
     assert (await ingest.get("/v1/handover", token)).status == 401
+
+
+async def test_an_error_of_ours_stops_no_other_event(
+    ingest: Harness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    take = ingest.pipeline.take
+    odd = ZeroDivisionError("odd")
+
+    def take_or_fail(event: RuntimeEvent, now: float) -> Result:
+        if event.rule == "odd":
+            raise odd
+        return take(event, now)
+
+    monkeypatch.setattr(ingest.pipeline, "take", take_or_fail)
+    await ingest.post([alert(1, rule="odd"), alert(2)])
+    await ingest.worker.rest()
+    assert (ingest.counts(), ingest.failures) == ([1], [odd])
 
 
 async def test_metrics_have_no_pods(ingest: Harness) -> None:

@@ -32,14 +32,15 @@ async def replica() -> AsyncIterator[tuple[Replica, dict[str, Any]]]:
 
 async def test_it_asks_for_what_is_newer(replica: tuple[Replica, dict[str, Any]]) -> None:
     address, seen = replica
-    asker, bundle = Asker(), _bundle()
-    for _ in range(2):
-        [portion] = await asker.ask([address], bundle, "t")
-        assert isinstance(portion, Portion)
-    assert seen["queries"] == [("", "Bearer t"), ("i:7", "Bearer t")]
-    seen["status"] = 401
-    nobody = Replica("http://127.0.0.1:1", None)
-    answers = await asker.ask([address, nobody], bundle, "t")
+    bundle = _bundle()
+    async with Asker() as asker:
+        for _ in range(2):
+            [portion] = await asker.ask([address], bundle, "t")
+            assert isinstance(portion, Portion)
+        assert seen["queries"] == [("", "Bearer t"), ("i:7", "Bearer t")]
+        seen["status"] = 401
+        nobody = Replica("http://127.0.0.1:1", None)
+        answers = await asker.ask([address, nobody], bundle, "t")
     assert all(isinstance(each, HandoverError) for each in answers)
     assert "401" in str(answers[0])
 

@@ -111,6 +111,24 @@ async def test_rules_that_change_count_at_once(scene: Scene) -> None:
     assert scene.verdict().violations.truth is Truth.FALSE
 
 
+async def test_a_namespace_that_is_selected_no_more_counts_no_more(scene: Scene) -> None:
+    scene.see(namespaceSelector={"matchLabels": {"tier": "prod"}})
+    picture = scene.context.picture
+    picture.see_namespace(_namespace(1, tier="prod"), gone=False)
+    scene.hear(finding(START), finding(START, namespace="gone"))
+    assert len(scene.verdict().top) == 2
+    picture.see_namespace(_namespace(2, tier="test"), gone=False)
+    scene.see(generation=2, namespaceSelector={"matchLabels": {"tier": "prod"}})
+    scene.clock.at += 5
+    scene.hear()
+    assert [each.namespace for each in scene.verdict().top] == ["gone"]
+
+
+def _namespace(version: int, **labels: str) -> Manifest:
+    metadata = {"name": "shop", "uid": "uid-shop", "resourceVersion": f"{version}"}
+    return {"apiVersion": "v1", "kind": "Namespace", "metadata": {**metadata, "labels": labels}}
+
+
 async def test_flips_of_many_policies_are_spread(scene: Scene) -> None:
     for number in range(20):
         scene.see(f"p{number}")

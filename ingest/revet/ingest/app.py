@@ -16,7 +16,7 @@ from aiohttp.abc import AbstractStreamWriter
 from aiohttp.http import RawRequestMessage
 
 from revet.core.model.policy_runtime import Source
-from revet.core.runtime.envelope import MEDIA_TYPES, TooManyError, split, split_list
+from revet.core.runtime.envelope import MEDIA_TYPES, TooManyError, split, split_lists
 from revet.core.runtime.event import EventError, Kind, RuntimeEvent
 from revet.core.runtime.falco import read_falco
 from revet.core.runtime.feed import Loss
@@ -103,7 +103,7 @@ class Doors:
             doors = ", ".join(f"{_PREFIX}{each}" for each in _SOURCES)
             return web.Response(status=404, text=f"not served here, only {doors}")
         response = await self._respond(source, request)
-        self._metrics.requests.labels(source, str(response.status)).inc()
+        self._metrics.count_request(source, response.status)
         return response
 
     async def _respond(self, source: Source, request: web.BaseRequest) -> web.Response:
@@ -111,6 +111,8 @@ class Doors:
             return web.Response(status=405, text="only POST", headers={"Allow": "POST"})
         try:
             sender = self._admit(source, request)
+            if request.headers.get("Expect", "").lower() == "100-continue":
+                _let_continue(request)
             taken = self._take(source, sender, *await self._read(source, request))
         except RefusedError as error:
             headers = {"Retry-After": str(error.again_s)} if error.again_s else {}
@@ -184,7 +186,7 @@ class Doors:
         try:
             items = split(body, media_type)
             if source is Source.K8S_AUDIT:
-                items = [each for item in items for each in split_list(item)]
+                items = split_lists(items)
         except TooManyError as error:
             self._worker.lose(source, Loss.TOO_LARGE)
             raise RefusedError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, str(error)) from error
@@ -226,6 +228,13 @@ class Doors:
                 f"sender {sender.name} speaks for node {sender.node}, and for no other",
             )
         return kept
+
+
+def _let_continue(request: web.BaseRequest) -> None:
+    """Ask for the body: libcurl, and so Falco, waits a second for that where it is not small."""
+    transport = request.transport
+    if transport is not None:
+        transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
 
 def _parse(source: Source, items: list[bytes], now: float) -> tuple[list[RuntimeEvent], list[str]]:

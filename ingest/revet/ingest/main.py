@@ -62,7 +62,11 @@ class Ingest:
         self._pipeline = Pipeline(settings.system_namespaces, self._metrics.count_finding)
         self._knowledge = Knowledge(kube, self._pipeline, clock, loop_clock, log.complain)
         self._worker = Worker(
-            self._pipeline, self._metrics, clock, lambda: not self._knowledge.unlisted
+            self._pipeline,
+            self._metrics,
+            clock,
+            lambda: not self._knowledge.unlisted,
+            partial(log.fail, about="events"),
         )
         self._tokens = Tokens(kube, settings.audience, clock, log.complain)
         self._senders = settings.senders.read_bytes()
@@ -79,6 +83,7 @@ class Ingest:
         self._metrics.follow(
             lambda: self._worker.waiting,
             lambda: self._pipeline.held,
+            lambda: self._pipeline.watching,
             lambda: len(self._pipeline.findings),
             lambda: self._knowledge.age_s,
         )

@@ -14,6 +14,7 @@ from revet.core.runtime.pipeline import Result
 _GAUGES: Final = (
     ("revet_ingest_queue_events", "Events that have been taken and not looked at yet."),
     ("revet_ingest_held_events", "Events that wait for their pod to be seen."),
+    ("revet_ingest_policies", "Policies that ask for events."),
     ("revet_ingest_findings", "Findings, by signature, that are kept."),
     (
         "revet_ingest_cache_age_seconds",
@@ -28,13 +29,13 @@ class Metrics:
     def __init__(self) -> None:
         """Make the metrics."""
         self.registry = CollectorRegistry()
-        self.requests = self._counter(
+        requests = self._counter(
             "revet_ingest_requests", "Requests of senders, by HTTP status.", "source", "status"
         )
         events = self._counter(
             "revet_ingest_events",
             "Events, by what became of them (alive, loss, duplicate, held, mismatch, unattributed, "
-            "node, unmatched, matched); one that was held counts twice.",
+            "node, unmatched, matched, failed); one that was held counts twice.",
             "source",
             "result",
         )
@@ -55,13 +56,18 @@ class Metrics:
             registry=self.registry,
         )
         # Looking a child up by its labels costs more than counting; the combinations are few.
+        self._requests = cache(requests.labels)
         self._events = cache(events.labels)
         self._findings = cache(findings.labels)
 
     def follow(self, *readings: Callable[[], float]) -> None:
-        """Have the gauges read: the queue, what is held, the findings, the age of the caches."""
+        """Have the gauges read, in their order."""
         for (name, text), read in zip(_GAUGES, readings, strict=True):
             Gauge(name, text, registry=self.registry).set_function(read)
+
+    def count_request(self, source: Source, status: int) -> None:
+        """Count a request of a sender's."""
+        self._requests(source, str(status)).inc()
 
     def count_event(self, source: Source, result: Result) -> None:
         """Count what became of an event."""

@@ -25,8 +25,9 @@ class Worker:
         metrics: Metrics,
         clock: Callable[[], float],
         is_synced: Callable[[], bool],
+        fail: Callable[[BaseException], None],
     ) -> None:
-        """Set up; `clock` gives seconds since the epoch.
+        """Set up; `clock` gives seconds since the epoch, `fail` is told of errors of our own.
 
         Nothing is taken out before `is_synced`: pods that were not listed yet would be missed.
         """
@@ -34,6 +35,7 @@ class Worker:
         self._metrics = metrics
         self._clock = clock
         self._is_synced = is_synced
+        self._fail = fail
         self._waiting: deque[RuntimeEvent] = deque()
         self._news = asyncio.Event()
         self._is_idle = asyncio.Event()
@@ -79,17 +81,27 @@ class Worker:
             now = self._clock()
             for _ in range(min(_AT_ONCE, len(self._waiting))):
                 event = self._waiting.popleft()
-                self._note(event, self._pipeline.take(event, now))
+                self._note(event, self._take(event, now))
             await asyncio.sleep(0)
+
+    def _take(self, event: RuntimeEvent, now: float) -> Result:
+        try:
+            return self._pipeline.take(event, now)
+        except Exception as error:  # noqa: BLE001 -- one odd event must not stop all the others
+            self._fail(error)
+            return Result.FAILED
 
     async def _look_again(self) -> None:
         while True:
             await asyncio.sleep(_RETRY_S)
             if not self._is_synced():
                 continue
-            for event, result in self._pipeline.retry(self._clock()):
-                self._note(event, result)
-            self._pipeline.expire(self._clock())
+            try:
+                for event, result in self._pipeline.retry(self._clock()):
+                    self._note(event, result)
+                self._pipeline.expire(self._clock())
+            except Exception as error:  # noqa: BLE001 -- as above
+                self._fail(error)
 
     def _note(self, event: RuntimeEvent, result: Result) -> None:
         self._metrics.count_event(event.source, result)

@@ -4,7 +4,7 @@ import asyncio
 import ssl
 from collections.abc import Sequence
 from http import HTTPStatus
-from typing import Final
+from typing import Final, Self
 
 import aiohttp
 import msgspec
@@ -20,10 +20,11 @@ class HandoverError(Exception):
 
 
 class Asker:
-    """Remembers what each replica has told last."""
+    """Remembers what each replica has told last; a context manager that keeps connections."""
 
     def __init__(self) -> None:
         self._told: dict[Replica, str] = {}
+        self._session: aiohttp.ClientSession | None = None
         self._tls: tuple[bytes, ssl.SSLContext] | None = None
 
     async def ask(
@@ -34,9 +35,18 @@ class Asker:
         if self._tls is None or self._tls[0] != bundle:
             self._tls = (bundle, ssl.create_default_context(cadata=bundle.decode()))
         context = self._tls[1]
-        async with aiohttp.ClientSession() as session:
-            asked = (self._ask(session, each, context, token) for each in replicas)
-            return list(await asyncio.gather(*asked))
+        if self._session is None:
+            self._session = aiohttp.ClientSession()
+        asked = (self._ask(self._session, each, context, token) for each in replicas)
+        return list(await asyncio.gather(*asked))
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
 
     async def _ask(
         self, session: aiohttp.ClientSession, replica: Replica, tls: ssl.SSLContext, token: str

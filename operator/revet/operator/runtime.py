@@ -67,10 +67,10 @@ class RuntimeWatch:
         self._asker = Asker()
         self._collected = Collected()
         self._replicas: list[Replica] = []
-        self._looked_at = float("-inf")
         self._started = self._now()
         self._answered_at = 0.0
         self._since = self._started
+        self._expired_at = 0.0
         self._problem = "" if self._is_asked else _NOT_ASKED
         self._told: dict[str, _Told] = {}
         self._recalled: dict[str, list[Finding]] = {}
@@ -86,12 +86,15 @@ class RuntimeWatch:
 
     async def run(self) -> None:
         """Ask and decide, until cancelled."""
-        while True:
-            changed: set[str] = set()
+        async with self._asker, asyncio.TaskGroup() as tasks:
             if self._is_asked:
-                changed = await self._collect()
-            self.decide(changed)
-            await asyncio.sleep(EVERY_S)
+                tasks.create_task(self._follow_replicas())
+            while True:
+                try:
+                    self.decide(await self._collect() if self._is_asked else ())
+                except Exception as error:  # noqa: BLE001 -- one policy must not end the leader
+                    self._context.log.fail(error, about="runtime")
+                await asyncio.sleep(EVERY_S)
 
     def take(self, portion: Portion) -> set[str]:
         """Take in what a replica has handed over; return the policies that it is about, by uid."""
@@ -106,14 +109,7 @@ class RuntimeWatch:
         now = self._now()
         if self._is_asked and not self._answered_at and now - self._started < _FIRST_S:
             return  # A moment later more is known.
-        feed = self._collected.feed()
-        mark = (
-            self._unheard(now),
-            frozenset(feed.heard),
-            frozenset((each.source, each.reason, bucket(each.count)) for each in feed.lost),
-        )
-        everybody = mark != self._feed_mark
-        self._feed_mark = mark
+        everybody = self._has_feed_changed(now)
         policies = self._context.picture.policies
         clear_s: dict[str, float] = {}
         listening: set[str] = set()
@@ -138,8 +134,21 @@ class RuntimeWatch:
         for name in self._told.keys() - listening:
             del self._told[name]
             self._context.statuses.add(Key("status", name))
-        self._collected.expire(clear_s, now)
-        self._recalled = {uid: each for uid, each in self._recalled.items() if uid in clear_s}
+        if now - self._expired_at >= _LOOK_EVERY_S:
+            self._expired_at = now
+            self._collected.expire(clear_s, now)
+            self._recalled = {uid: each for uid, each in self._recalled.items() if uid in clear_s}
+
+    def _has_feed_changed(self, now: float) -> bool:
+        """Tell whether another sensor is heard, or more was lost, than when last asked."""
+        feed = self._collected.feed()
+        mark = (
+            self._unheard(now),
+            frozenset(feed.heard),
+            frozenset((each.source, each.reason, bucket(each.count)) for each in feed.lost),
+        )
+        before, self._feed_mark = self._feed_mark, mark
+        return mark != before
 
     def _judge(self, name: str, seen: PolicySeen, policy: HardeningPolicy, now: float) -> None:
         runtime = policy.spec.runtime
@@ -148,7 +157,7 @@ class RuntimeWatch:
         status = policy.status or HardeningPolicyStatus()
         if seen.uid not in self._recalled:
             self._recalled[seen.uid] = recall(seen.uid, status.runtime_findings, REST_S)
-        sight = self._look(seen.uid, now)
+        sight = self._look(seen, now)
         fits = compile_rules(runtime)
         found = judge_runtime(runtime, fits, sight, status.conditions, now)
         self._tell(name, found, (seen.uid, policy.metadata.generation), now)
@@ -179,19 +188,28 @@ class RuntimeWatch:
             return True
         return False
 
-    def _look(self, uid: str, now: float) -> Sight:
+    def _look(self, seen: PolicySeen, now: float) -> Sight:
+        uid = seen.uid
         findings = list(self._collected.findings.of(uid))
         known = {_place(each) for each in findings}
         recalled = [each for each in self._recalled[uid] if _place(each) not in known]
         unheard = self._unheard(now)
         since = (self._answered_at or self._started) if unheard else self._since
         return Sight(
-            [*findings, *recalled],
+            [each for each in (*findings, *recalled) if self._selects(seen, each.namespace)],
             self._collected.findings.omitted(uid),
             self._collected.feed(),
             since,
             unheard,
         )
+
+    def _selects(self, seen: PolicySeen, namespace: str) -> bool:
+        """Tell whether a policy is still about a namespace; one that is gone is not forgotten."""
+        known = self._context.picture.namespaces.get(namespace)
+        if known is None or seen.compiled is None:
+            return True
+        system = self._context.settings.system_namespaces
+        return seen.compiled.ceiling(namespace, known.labels, system) is not None
 
     def _unheard(self, now: float) -> str:
         return (self._problem or _NO_ANSWER) if now - self._answered_at > _DEAF_S else ""
@@ -201,8 +219,6 @@ class RuntimeWatch:
         if not self._credentials.handover_token:
             self._problem = "the Secret of revet-ingest is not written yet"
             return set()
-        if now - self._looked_at >= _LOOK_EVERY_S:
-            await self._look_for_replicas(now)
         token, bundle = self._credentials.handover_token, self._credentials.bundle
         answers = await self._asker.ask(self._replicas, bundle, token)
         portions = [each for each in answers if isinstance(each, Portion)]
@@ -216,13 +232,15 @@ class RuntimeWatch:
             self._problem = f"{_NO_ANSWER}: {why}"
         return set[str]().union(*map(self.take, portions))
 
-    async def _look_for_replicas(self, now: float) -> None:
-        try:
-            self._replicas = await self._prober.replicas()
-            self._looked_at = now
-        except KubeError as error:
-            # Those that were there go on being asked: pods do not go with the API server.
-            self._context.log.complain(str(error))
+    async def _follow_replicas(self) -> None:
+        """Look which replicas there are, until cancelled: apart, so that no answer waits for it."""
+        while True:
+            try:
+                self._replicas = await self._prober.replicas()
+            except KubeError as error:
+                # Those that were there go on being asked: pods do not go with the API server.
+                self._context.log.complain(str(error))
+            await asyncio.sleep(_LOOK_EVERY_S if self._replicas else EVERY_S)
 
     def _announce(self, finding: Finding) -> None:
         """Make an Event of what is new, unless it is old news, or there were too many."""

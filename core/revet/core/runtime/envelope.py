@@ -50,9 +50,7 @@ def split(body: bytes, media_type: str) -> list[bytes]:
         found = _split(body.strip(), media_type)
     except UNREADABLE as error:
         raise EventError(f"the body can't be read: {error}") from error
-    if len(found) > MOST_EVENTS:
-        raise TooManyError(f"{len(found)} events in one body, at most {MOST_EVENTS} are taken")
-    return found
+    return _bound(found)
 
 
 def _split(body: bytes, media_type: str) -> list[bytes]:
@@ -87,8 +85,23 @@ def _data(event: _CloudEvent) -> bytes:
     return bytes(event.data)
 
 
-def split_list(data: bytes) -> list[bytes]:
-    """Return the items of an EventList of the API server's; of anything else, itself."""
+def split_lists(items: list[bytes]) -> list[bytes]:
+    """Put the items of the API server's EventLists in their place.
+
+    Raises:
+        TooManyError: they are too many.
+
+    """
+    return _bound([each for item in items for each in _split_list(item)])
+
+
+def _bound(found: list[bytes]) -> list[bytes]:
+    if len(found) > MOST_EVENTS:
+        raise TooManyError(f"{len(found)} events in one body, at most {MOST_EVENTS} are taken")
+    return found
+
+
+def _split_list(data: bytes) -> list[bytes]:
     if b'"EventList"' not in data:
         return [data]
     try:

@@ -99,7 +99,8 @@ def clean(value: object, longest: int = LONGEST_NAME) -> str:
     """Return a text without what can't be seen, cut to a length; empty where it is none."""
     if not isinstance(value, str) or not value:
         return ""
-    if value.isalnum() and value.isascii() and len(value) <= longest:
+    # Nearly all are plain, and it is asked of each text of each event.
+    if len(value) <= longest and value.isascii() and value.isprintable():
         return value
     return _UNSEEN.sub("", value[:_LONGEST_READ])[:longest]
 

@@ -35,6 +35,7 @@ class Result(StrEnum):
     NODE = "node"
     UNMATCHED = "unmatched"
     MATCHED = "matched"
+    FAILED = "failed"
 
 
 _Key = tuple[str, str, str, tuple[str, ...], str, bool]
@@ -66,6 +67,11 @@ class Pipeline:
     def held(self) -> int:
         """How many events wait for their pod."""
         return len(self._held)
+
+    @property
+    def watching(self) -> int:
+        """How many policies events are held against."""
+        return len(self._policies)
 
     def use(self, policies: Iterable[WatchingPolicy]) -> None:
         """Hold events against these policies from now on."""
