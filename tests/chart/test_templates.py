@@ -15,6 +15,7 @@ from revet.core.checks import ALL
 from revet.core.engine import evaluate, select_level
 from revet.core.model.version import LATEST
 from revet.ingest.main import serve as serve_ingest
+from revet.ingest.metrics import Metrics as IngestMetrics
 from revet.operator.main import serve as serve_operator
 from revet.operator.metrics import Metrics as OperatorMetrics
 from revet.webhook.main import serve as serve_webhook
@@ -237,7 +238,7 @@ def test_a_long_interval_is_written_in_digits() -> None:
 def test_alerts_ask_for_metrics_that_there_are(everything: list[Manifest]) -> None:
     [group] = find(everything, "PrometheusRule", "revet")["spec"]["groups"]
     webhook = WebhookMetrics(lambda: 0.0, lambda: 0.0, lambda: {"production": 1})
-    exposed = webhook.expose() + OperatorMetrics().expose()
+    exposed = webhook.expose() + OperatorMetrics().expose() + IngestMetrics().expose()
     # Those with labels have no sample yet, but all have a type.
     known = set(re.findall(r"^# TYPE (revet_\w+) ", exposed.decode(), re.MULTILINE))
     for rule in group["rules"]:

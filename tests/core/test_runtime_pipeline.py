@@ -167,6 +167,15 @@ def test_an_event_that_comes_twice_counts_once(pipeline: Pipeline) -> None:
     assert finding.count == 1
 
 
+def test_what_is_held_is_looked_at_in_portions(pipeline: Pipeline) -> None:
+    for number in range(5):
+        pipeline.take(_event(pod_uid=f"uid-{number}"), NOW)
+    pipeline.pods.put(read_pod(_pod("late", "uid-1")))
+    assert pipeline.retry(NOW + 1, 1) == []
+    assert len(pipeline.retry(NOW + 1, 1)) == 1
+    assert pipeline.held == 4
+
+
 def test_another_nodes_pod_is_not_believed(pipeline: Pipeline) -> None:
     pipeline.pods.put(read_pod(_pod("b", "uid-b").replace(b"node-a", b"node-b")))
     assert pipeline.take(_named(node="node-b"), NOW) is Result.MISMATCH

@@ -63,6 +63,16 @@ async def test_cloudevents(ingest: Harness) -> None:
     assert ingest.counts() == [2]
 
 
+async def test_falcosidekicks_webhook(ingest: Harness) -> None:
+    payload = {"uuid": "9b0f", "output": "a shell", **alert(), "tags": None}
+    headers = {"Content-Type": "application/json; charset=utf-8", "User-Agent": "Falcosidekick"}
+    assert (await ingest.post(payload, headers=headers)).status == 202
+    # Each time it takes an alert in, it makes up another uuid.
+    assert (await ingest.post({**payload, "uuid": "77aa"}, headers=headers)).status == 202
+    await ingest.worker.rest()
+    assert ingest.counts() == [1]
+
+
 @pytest.mark.parametrize(
     ("source", "name", "count"),
     [

@@ -13,6 +13,7 @@ from revet.ingest.metrics import Metrics
 
 MOST_WAITING: Final = 20_000
 _AT_ONCE: Final = 50  # a millisecond's worth: answers must not wait for more
+_RETRIED_AT_ONCE: Final = 500
 _RETRY_S: Final = 1.0
 
 
@@ -97,8 +98,10 @@ class Worker:
             if not self._is_synced():
                 continue
             try:
-                for event, result in self._pipeline.retry(self._clock()):
-                    self._note(event, result)
+                for _ in range(-(-self._pipeline.held // _RETRIED_AT_ONCE)):
+                    for event, result in self._pipeline.retry(self._clock(), _RETRIED_AT_ONCE):
+                        self._note(event, result)
+                    await asyncio.sleep(0)
                 self._pipeline.expire(self._clock())
             except Exception as error:  # noqa: BLE001 -- as above
                 self._fail(error)

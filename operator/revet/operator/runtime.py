@@ -46,6 +46,7 @@ class _Told:
     generation: tuple[str, int]
     #: When what is new and no flip may be told.
     due: float = float("inf")
+    judged: float = 0.0
 
 
 class RuntimeWatch:
@@ -129,6 +130,7 @@ class RuntimeWatch:
                 or told.generation != generation
                 or told.verdict.until <= now
                 or told.due <= now
+                or told.judged + REST_S <= now
             ):
                 self._judge(name, seen, policy, now)
         for name in self._told.keys() - listening:
@@ -166,6 +168,7 @@ class RuntimeWatch:
         told = self._told.get(name)
         if told is not None and replace(found, until=0.0) == replace(told.verdict, until=0.0):
             told.verdict, told.generation, told.due = found, generation, float("inf")
+            told.judged = now
             return
         is_flip = (
             told is None or told.generation != generation or told.verdict.truths != found.truths
@@ -175,7 +178,7 @@ class RuntimeWatch:
         if not is_flip and told is not None and not self._may_add(name, told, now):
             told.verdict = replace(told.verdict, until=found.until)
             return
-        self._told[name] = _Told(found, now, generation)
+        self._told[name] = _Told(found, now, generation, judged=now)
         self._context.statuses.add(Key("status", name))
 
     def _may_add(self, name: str, told: _Told, now: float) -> bool:

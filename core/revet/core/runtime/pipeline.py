@@ -87,10 +87,11 @@ class Pipeline:
         if event.kind is Kind.LOSS:
             self.feed.lose(event.source, Loss.SENSOR, now, event.node)
             return Result.LOSS
-        if event.key and not self._recent.add(event.key, now):
-            return Result.DUPLICATE
+        # First, so that what nobody asks for takes no place among what is remembered.
         if not self._fits(event):
             return Result.UNMATCHED
+        if event.key and not self._recent.add(event.key, now):
+            return Result.DUPLICATE
         result = self._place(event, now)
         if result is not None:
             return result
@@ -99,10 +100,10 @@ class Pipeline:
         self._held.append((now, event))
         return Result.HELD
 
-    def retry(self, now: float) -> list[tuple[RuntimeEvent, Result]]:
-        """Look again at what is held; return what has been decided."""
+    def retry(self, now: float, most: int = _MOST_HELD) -> list[tuple[RuntimeEvent, Result]]:
+        """Look again at what is held, at so many of them; return what has been decided."""
         decided: list[tuple[RuntimeEvent, Result]] = []
-        for _ in range(len(self._held)):
+        for _ in range(min(most, len(self._held))):
             since, event = self._held.popleft()
             result = self._place(event, now)
             if result is None and now - since >= HOLD_S:
