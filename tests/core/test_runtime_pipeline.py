@@ -181,6 +181,9 @@ def test_another_nodes_pod_is_not_believed(pipeline: Pipeline) -> None:
     assert pipeline.take(_named(node="node-b"), NOW) is Result.MISMATCH
     # A sensor outside of a pod calls itself something else.
     assert pipeline.take(_named(node="falco-x"), NOW) is Result.MATCHED
+    # One that is bound to a node without pods speaks for no other all the same.
+    assert pipeline.take(_named(node="empty", is_bound=True), NOW) is Result.MISMATCH
+    assert pipeline.take(_named(node="node-a", is_bound=True), NOW) is Result.MATCHED
 
 
 def test_late_and_out_of_order(pipeline: Pipeline) -> None:

@@ -97,6 +97,7 @@ class Harness:
         senders = [
             Sender("all", token_sha256=hashlib.sha256(TOKEN.encode()).hexdigest()),
             Sender("node-a", node="node-a", common_name="falco-node-a"),
+            Sender("node-x", node="node-x", common_name="falco-node-x"),
             Sender("vector", service_account="logs/vector", own_node=True),
             Sender("plane", sources=(), service_account="logs/plane"),
         ]

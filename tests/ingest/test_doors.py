@@ -168,6 +168,13 @@ async def test_a_certificate_speaks_for_its_node(ingest: Harness) -> None:
     assert (ingest.counts(), ingest.lost()) == ([2], {"mismatch": 2})
 
 
+async def test_a_node_without_pods_speaks_for_no_other(ingest: Harness) -> None:
+    tls = ingest.tls("falco-node-x")
+    assert (await ingest.post(alert(hostname="node-x"), token="", tls=tls)).status == 202
+    await ingest.worker.rest()
+    assert (ingest.counts(), ingest.lost()) == ([], {"mismatch": 1})
+
+
 async def test_a_certificate_of_somebody_unknown_is_refused(ingest: Harness) -> None:
     assert (await ingest.post(alert(), token="", tls=ingest.tls("somebody"))).status == 401
 

@@ -218,7 +218,11 @@ class Doors:
         """Leave out what a sender says of another node than its own."""
         if not sender.node:
             return events
-        kept = [each for each in events if each.node == sender.node]
+        kept = [
+            msgspec.structs.replace(each, is_bound=True)
+            for each in events
+            if each.node == sender.node
+        ]
         foreign = len(events) - len(kept)
         if foreign:
             self._worker.lose(source, Loss.MISMATCH, sender.node, foreign)

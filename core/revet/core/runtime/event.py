@@ -61,6 +61,7 @@ class RuntimeEvent(msgspec.Struct, frozen=True, gc=False, kw_only=True):
         tracing_policy: Tetragon's policy, if any.
         is_routine: whether it only counts where a rule names it.
         node: where the sensor runs, as it says itself.
+        is_bound: whether its sender has proven that it speaks for this node.
         namespace: of the pod or object; empty for a node.
         pod: the pod's name.
         pod_uid: its uid.
@@ -84,6 +85,7 @@ class RuntimeEvent(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     tracing_policy: str = ""
     is_routine: bool = False
     node: str = ""
+    is_bound: bool = False
     namespace: str = ""
     pod: str = ""
     pod_uid: str = ""

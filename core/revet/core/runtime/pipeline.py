@@ -134,8 +134,10 @@ class Pipeline:
         if found is None:
             return None
         pod, container = found
-        # Whoever tells of another node's pod is mistaken, or lies.
-        if pod.node and event.node != pod.node and self.pods.is_node(event.node):
+        # Whoever tells of another node's pod is mistaken, or lies. A sensor that has proven nothing
+        # may call itself as it likes, but not as another node.
+        is_node = event.is_bound or self.pods.is_node(event.node)
+        if pod.node and event.node != pod.node and is_node:
             self.feed.lose(event.source, Loss.MISMATCH, now, event.node)
             return Result.MISMATCH
         return self._add(event, pod, container)
