@@ -5,7 +5,7 @@ import sys
 from dataclasses import dataclass
 from statistics import median
 
-from bench import apiserver, command, engine, images, webhook
+from bench import apiserver, command, engine, images, runtime, webhook
 from bench.figures import Figure, shortfalls
 from bench.report import print_report
 from bench.scene import Scene, open_scene
@@ -32,6 +32,7 @@ def main() -> int:
             *engine.measure(plan.rounds),
             *images.measure(plan.rounds),
             *command.measure(plan.rounds),
+            *runtime.measure(plan.rounds, plan.seconds),
         ]
         with open_scene() as scene:
             others = Interference(scene.cpu_s)

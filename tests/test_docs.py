@@ -21,6 +21,8 @@ from revet.core.model.policy import parse_policy
 from revet.core.model.policy_control import Control
 from revet.core.model.unsupported import word_refusal
 from revet.core.workload import read
+from revet.ingest.main import serve as serve_ingest
+from revet.ingest.metrics import Metrics as IngestMetrics
 from revet.operator.main import serve as serve_operator
 from revet.operator.metrics import Metrics as OperatorMetrics
 from revet.webhook.main import serve as serve_webhook
@@ -131,7 +133,8 @@ def test_every_dependency_has_its_reason() -> None:
 
 
 @pytest.mark.parametrize(
-    ("page", "serve"), [("webhook", serve_webhook), ("operator", serve_operator)]
+    ("page", "serve"),
+    [("webhook", serve_webhook), ("operator", serve_operator), ("runtime", serve_ingest)],
 )
 def test_every_flag_is_told(page: str, serve: Callable[..., None]) -> None:
     app = typer.Typer()
@@ -142,9 +145,16 @@ def test_every_flag_is_told(page: str, serve: Callable[..., None]) -> None:
     assert set(_named(_rows(TEXTS[f"docs/{page}.md"], "Flags"))) == flags
 
 
+def _ingest_metrics() -> CollectorRegistry:
+    metrics = IngestMetrics()
+    metrics.follow(*[lambda: 0.0] * 5)
+    return metrics.registry
+
+
 METRICS: Final[dict[str, CollectorRegistry]] = {
     "webhook": Metrics(lambda: 0.0, lambda: 0.0, dict).registry,
     "operator": OperatorMetrics().registry,
+    "runtime": _ingest_metrics(),
 }
 
 

@@ -11,7 +11,7 @@ from typing import Final
 import pytest
 
 ROOT: Final = Path(__file__).parent.parent
-IMPORT_ROOTS: Final = ("core", "operator", "webhook")
+IMPORT_ROOTS: Final = ("core", "ingest", "operator", "webhook")
 TEST_ROOTS: Final = ("bench", "e2e", "tests")
 MOST_LINES: Final = 300
 MOST_FUNCTION_LINES: Final = 40
@@ -66,7 +66,7 @@ def test_an_import_root_holds_only_revet(root: str) -> None:
 
 @pytest.mark.parametrize("root", IMPORT_ROOTS)
 def test_revet_is_a_namespace_package(root: str) -> None:
-    """An `__init__.py` in one of the three would hide the other two."""
+    """An `__init__.py` in one of the four would hide the other three."""
     assert [path.name for path in (ROOT / root / "revet").glob("*.py")] == []
 
 

@@ -28,9 +28,15 @@ CHANGES: Final[Mapping[str, Any]] = {
     "webhook.drain": 30,
     "webhook.images.pullSecrets": ["registry"],
     "webhook.images.podPullSecrets": True,
+    "ingest.enabled": True,
+    "ingest.url": "https://revet.example.com:9444",
+    "ingest.sendersSecret": "senders",
+    "ingest.clientCaSecret": "senders-ca",
+    "ingest.audience": "sensors",
+    "ingest.rate": 500,
 } | {
     f"{name}.{key}": value
-    for name in ("operator", "webhook")
+    for name in ("ingest", "operator", "webhook")
     for key, value in {
         "image.repository": "registry.example.com/revet",
         "image.tag": "1.2.3",

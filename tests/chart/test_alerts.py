@@ -55,6 +55,8 @@ WELL: Final = {
         60 * _DAY_S
     ),
     'revet_cache_age_seconds{pod="w"}': _always(30),
+    'revet_ingest_replicas{pod="a"}': _always(2),
+    'revet_ingest_replicas{pod="b"}': _always("NaN"),
 }
 WEBHOOK: Final = {name: values for name, values in WELL.items() if 'pod="w"' in name}
 OPERATORS: Final = {name: values for name, values in WELL.items() if name not in WEBHOOK}
@@ -107,6 +109,17 @@ _RESTART: Final = " ".join(["1"] * 20 + ["0"] * 2 + ["1"] * (_MINUTES - 21))
             {"RevetCertificateExpires"},
         ),
         (WELL | {'revet_cache_age_seconds{pod="w"}': _always(600)}, {"RevetCacheStale"}),
+        (WELL | {'revet_ingest_replicas{pod="a"}': _always(0)}, {"RevetIngestDeaf"}),
+        (
+            WELL
+            | {
+                'revet_ingest_dropped_total{source="falco",reason="queue-full"}': " ".join(
+                    str(10 * minute) for minute in range(_MINUTES + 1)
+                )
+            },
+            {"RevetIngestLosesEvents"},
+        ),
+        (WELL | {'revet_ingest_dropped_total{source="falco"}': _always(7)}, set()),
     ],
     ids=[
         "well",
@@ -122,6 +135,9 @@ _RESTART: Final = " ".join(["1"] * 20 + ["0"] * 2 + ["1"] * (_MINUTES - 21))
         "policy-not-valid",
         "certificate-ends",
         "cache-stale",
+        "ingest-deaf",
+        "ingest-loses",
+        "ingest-has-lost",
     ],
 )
 def test_an_alert_fires_for_its_cause_only(

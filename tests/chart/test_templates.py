@@ -14,6 +14,8 @@ from revet.core.check import Level
 from revet.core.checks import ALL
 from revet.core.engine import evaluate, select_level
 from revet.core.model.version import LATEST
+from revet.ingest.main import serve as serve_ingest
+from revet.ingest.metrics import Metrics as IngestMetrics
 from revet.operator.main import serve as serve_operator
 from revet.operator.metrics import Metrics as OperatorMetrics
 from revet.webhook.main import serve as serve_webhook
@@ -43,7 +45,14 @@ def test_the_names_are_those_that_the_operator_knows(manifests: list[Manifest]) 
     expected |= {f"{kind}/{name}" for kind in ("Role", "RoleBinding") for name in _PROCESSES}
     expected |= {"Service/revet-webhook", "PodDisruptionBudget/revet-webhook"}
     expected |= {"ClusterRole/revet-policy-admin", "ClusterRole/revet-policy-viewer"}
+    if _has_ingest(manifests):
+        expected |= {f"{kind}/revet-ingest" for kind in (*accounts, "Service")}
+        expected.add("PodDisruptionBudget/revet-ingest")
     assert names - {"PodMonitor/revet", "PrometheusRule/revet"} == expected
+
+
+def _has_ingest(manifests: list[Manifest]) -> bool:
+    return any(each["metadata"]["name"] == "revet-ingest" for each in manifests)
 
 
 def test_nothing_is_a_hook_or_a_webhook_configuration(manifests: list[Manifest]) -> None:
@@ -125,7 +134,7 @@ def test_only_people_may_relabel(manifests: list[Manifest]) -> None:
     roles = {role for role, rule in _rules(manifests) if "relabel" in rule["verbs"]}
     assert roles == {"ClusterRole/revet-policy-admin"}
     bound = {each["roleRef"]["name"] for each in manifests if each["kind"].endswith("Binding")}
-    assert bound == set(_PROCESSES)
+    assert bound - {"revet-ingest"} == set(_PROCESSES)
 
 
 def _findings(deployment: Manifest) -> list[str]:
@@ -174,7 +183,12 @@ _NOT_IN_A_POD: Final = {"kubeconfig", "identity"}
 
 
 @pytest.mark.parametrize(
-    ("name", "serve"), [("revet-operator", serve_operator), ("revet-webhook", serve_webhook)]
+    ("name", "serve"),
+    [
+        ("revet-operator", serve_operator),
+        ("revet-webhook", serve_webhook),
+        ("revet-ingest", serve_ingest),
+    ],
 )
 def test_every_flag_of_a_program_is_set_and_there_is_no_other(
     everything: list[Manifest], name: str, serve: Callable[..., None]
@@ -183,6 +197,36 @@ def test_every_flag_of_a_program_is_set_and_there_is_no_other(
     flags = {arg.partition("=")[0] for arg in pod["containers"][0]["args"]}
     options = set(signature(serve).parameters) - _NOT_IN_A_POD
     assert flags == {f"--{option.replace('_', '-')}" for option in options}
+
+
+def test_the_ingest_is_only_there_where_it_is_asked_for(everything: list[Manifest]) -> None:
+    assert not _has_ingest(render())
+    assert _has_ingest(everything)
+    rights = [rule for role, rule in _rules(everything) if role.endswith("/revet-ingest")]
+    assert {verb for rule in rights for verb in rule["verbs"]} == {"list", "watch", "create"}
+    assert [rule["resources"] for rule in rights if "create" in rule["verbs"]] == [["tokenreviews"]]
+    kept = ("Role/revet-operator", ["secrets"])
+    [secrets] = [rule for role, rule in _rules(everything) if (role, rule["resources"]) == kept]
+    assert "revet-ingest-tls" in secrets["resourceNames"]
+    [bare] = [rule for role, rule in _rules(render()) if (role, rule["resources"]) == kept]
+    assert "revet-ingest-tls" not in bare["resourceNames"]
+
+
+def test_the_ingest_s_pods_are_restricted_and_found(everything: list[Manifest]) -> None:
+    deployment = find(everything, "Deployment", "revet-ingest")
+    assert _findings(deployment) == []
+    [container] = deployment["spec"]["template"]["spec"]["containers"]
+    assert (container["command"], container["securityContext"]["readOnlyRootFilesystem"]) == (
+        ["revet-ingest"],
+        True,
+    )
+    labels = deployment["spec"]["template"]["metadata"]["labels"].items()
+    service = find(everything, "Service", "revet-ingest")["spec"]
+    assert service["selector"].items() <= labels
+    assert service["ports"][0]["targetPort"] in {each["name"] for each in container["ports"]}
+    mounts = {each["name"] for each in container["volumeMounts"]}
+    volumes = deployment["spec"]["template"]["spec"]["volumes"]
+    assert mounts == {each["name"] for each in volumes} == {"tls", "senders", "client-ca"}
 
 
 def test_a_replica_has_time_to_drain(manifests: list[Manifest]) -> None:
@@ -220,7 +264,7 @@ def test_a_long_interval_is_written_in_digits() -> None:
 def test_alerts_ask_for_metrics_that_there_are(everything: list[Manifest]) -> None:
     [group] = find(everything, "PrometheusRule", "revet")["spec"]["groups"]
     webhook = WebhookMetrics(lambda: 0.0, lambda: 0.0, lambda: {"production": 1})
-    exposed = webhook.expose() + OperatorMetrics().expose()
+    exposed = webhook.expose() + OperatorMetrics().expose() + IngestMetrics().expose()
     # Those with labels have no sample yet, but all have a type.
     known = set(re.findall(r"^# TYPE (revet_\w+) ", exposed.decode(), re.MULTILINE))
     for rule in group["rules"]:
@@ -236,7 +280,8 @@ def test_alerts_ask_for_metrics_that_there_are(everything: list[Manifest]) -> No
 def test_every_value_does_something() -> None:
     assert set(CHANGES) == set(defaults())
     # Labels of what is not made can't be seen.
-    base: dict[str, Any] = {"monitoring.rules": True, "monitoring.podMonitor": True}
+    shown = ("monitoring.rules", "monitoring.podMonitor", "ingest.enabled")
+    base: dict[str, Any] = dict.fromkeys(shown, True)
     before = render_text(base)
     unused = []
     for path, value in CHANGES.items():

@@ -17,6 +17,7 @@ from e2e.cluster.certificates import Authority
 from revet.adapters.events import Notice
 from revet.adapters.health import health_app
 from revet.adapters.log import Log
+from revet.adapters.tls import ServingCertificate
 from revet.core.admission import Request
 from revet.core.check import Check
 from revet.core.compiled_policy import Applied
@@ -27,7 +28,6 @@ from revet.webhook.images import ImageSource
 from revet.webhook.metrics import Metrics
 from revet.webhook.policies import Knowledge
 from revet.webhook.reviewer import Reviewer
-from revet.webhook.tls import ServingCertificate
 from tests.support.manifests import Manifest
 from tests.support.reviews import review
 from tests.support.standards import STANDARDS

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from revet.adapters import tls
 from revet.adapters.address import SettingsError
+from revet.adapters.tls import ServingCertificate
 from revet.operator.certificates import renew_serving, renew_trust
-from revet.webhook import tls
-from revet.webhook.tls import ServingCertificate
 from tests.webhook.harness import Harness, until
 
 _GET = b"GET /none HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n"

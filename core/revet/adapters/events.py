@@ -25,6 +25,7 @@ class Notice:
     about: OwnerReference
     reason: str
     note: str
+    related: OwnerReference | None = None
 
 
 class Recorder(Protocol):
@@ -90,6 +91,7 @@ class EventRecorder:
     def _manifest(self, notice: Notice) -> dict[str, Any]:
         about = notice.about
         now = self._timestamp()
+        related = notice.related
         return {
             "apiVersion": "v1",
             "kind": "Event",
@@ -101,6 +103,7 @@ class EventRecorder:
                 "namespace": notice.namespace,
                 "uid": about.uid,
             },
+            **({"related": _refer(related)} if related else {}),
             "type": "Warning",
             "reason": notice.reason,
             "message": notice.note,
@@ -109,3 +112,12 @@ class EventRecorder:
             "lastTimestamp": now,
             "count": 1,
         }
+
+
+def _refer(about: OwnerReference) -> dict[str, str]:
+    return {
+        "apiVersion": about.api_version,
+        "kind": about.kind,
+        "name": about.name,
+        "uid": about.uid,
+    }

@@ -43,7 +43,7 @@ def fold(
     """
     since = {each.type: each for each in old}
     folded = (_fold(since.get(each.type), each, generation, now) for each in new)
-    return tuple(sorted(folded, key=_rank))
+    return tuple(sorted(folded, key=rank))
 
 
 def _fold(old: Condition | None, new: Observed, generation: int, now: datetime) -> Condition:
@@ -60,6 +60,7 @@ def _fold(old: Condition | None, new: Observed, generation: int, now: datetime) 
     )
 
 
-def _rank(condition: Condition) -> tuple[int, str]:
+def rank(condition: Condition) -> tuple[int, str]:
+    """Return what conditions are sorted by."""
     kind = condition.type
     return (ORDER.index(kind) if kind in ORDER else len(ORDER), kind)

@@ -5,16 +5,18 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
-from revet.core.conditions import Observed, fold
-from revet.core.model.condition import Truth
+from revet.core.conditions import Observed, fold, rank
+from revet.core.model.condition import Condition, Truth
 from revet.core.model.policy import HardeningPolicy
 from revet.core.model.policy_images import Digest
 from revet.core.model.policy_network import Switch
 from revet.core.model.policy_status import Counts, HardeningPolicyStatus, TopFinding
+from revet.core.runtime.verdict import FEED, VIOLATIONS, Verdict
 
 _MOST_NAMED: Final = 5
 #: A condition that no policy has that never was valid.
 _ONLY_OF_VALID: Final = "Enforcing"
+_RUNTIME: Final = (VIOLATIONS, FEED)
 _PAUSED: Final = "revet.dev/paused is set: nothing is written or put back"
 
 
@@ -44,6 +46,7 @@ class Facts:
         left: whether one of them stays as it is, because the policy only wants to be told.
         counts: of the last audit; None before the first.
         top: of the last audit.
+        runtime: what is told of the runtime sensors; None where that is not known yet.
 
     """
 
@@ -67,6 +70,7 @@ class Facts:
     left: bool = False
     counts: Counts | None = None
     top: tuple[TopFinding, ...] = ()
+    runtime: Verdict | None = None
 
 
 def policy_status(
@@ -86,14 +90,28 @@ def policy_status(
     conditions = fold(told, _observe(policy, facts, counts), generation, now)
     if policy is None:
         # What was in force stays in force: so do the conditions that tell of it.
-        known = {each.type for each in conditions}
-        conditions = (*conditions, *(each for each in told if each.type not in known))
+        conditions = _keep(conditions, told)
+    elif policy.spec.runtime is not None and facts.runtime is None:
+        conditions = _keep(conditions, (each for each in told if each.type in _RUNTIME))
+    listens = policy is None or policy.spec.runtime is not None
+    before = old if listens else None
     return HardeningPolicyStatus(
         observed_generation=generation,
         conditions=conditions,
         counts=counts,
         top_findings=facts.top if facts.counts else (old.top_findings if old else ()),
+        runtime=facts.runtime.summary if facts.runtime else (before.runtime if before else None),
+        runtime_findings=(
+            facts.runtime.top if facts.runtime else (before.runtime_findings if before else ())
+        ),
     )
+
+
+def _keep(conditions: tuple[Condition, ...], told: Iterable[Condition]) -> tuple[Condition, ...]:
+    """Add the conditions that stood and are not told anew."""
+    known = {each.type for each in conditions}
+    kept = (*conditions, *(each for each in told if each.type not in known))
+    return tuple(sorted(kept, key=rank))
 
 
 def was_valid(status: Mapping[str, Any] | None) -> bool:
@@ -123,6 +141,9 @@ def _observe(
     yield Observed("NetworkIsolated", *_isolated(policy, facts))
     yield Observed("NetworkEnforced", *_enforced(policy))
     yield Observed("BaselineApplied", *_baseline(policy, facts))
+    if facts.runtime is not None:
+        yield facts.runtime.violations
+        yield facts.runtime.feed
     yield Observed("Drifted", *_drifted(facts))
     yield Observed("Compliant", *_compliant(counts))
 

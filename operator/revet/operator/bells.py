@@ -1,6 +1,6 @@
 """Rings when something changes that is read when it is needed, and not kept: no polling at rest.
 
-The webhook's Secrets, which may be watched by their names only, the owner of what we make, and the
+Our Secrets, which may be watched by their names only, the owner of what we make, and the
 replicas of the webhook.
 """
 
@@ -12,7 +12,7 @@ from revet.adapters.kube import Collection
 from revet.adapters.objects import path_of
 from revet.adapters.watcher import Freshness, Watcher
 from revet.operator.context import Context
-from revet.operator.credentials import CA_SECRET, TLS_SECRET
+from revet.operator.credentials import CA_SECRET, INGEST_SECRET, TLS_SECRET
 from revet.operator.picture import CLUSTER
 
 _REFUSED_S: Final = 600.0
@@ -28,7 +28,7 @@ async def listen(context: Context, replicas_changed: Callable[[], None]) -> None
     secrets = path_of("Secret", settings.namespace)
     bells = [
         (Collection(secrets, fields=f"metadata.name={name}", metadata_only=True), look_again)
-        for name in (CA_SECRET, TLS_SECRET)
+        for name in (CA_SECRET, TLS_SECRET, *([INGEST_SECRET] if settings.has_ingest else []))
     ]
     owner = Collection(
         path_of("ClusterRole"), fields=f"metadata.name={settings.owner}", metadata_only=True

@@ -33,7 +33,7 @@ _SEEN_EVERYWHERE: Final = timedelta(seconds=5)
 class Entries:
     """Keeps certificates, entries and guards."""
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: Context, credentials: Credentials | None = None) -> None:
         """Set up; nothing is confirmed yet."""
         self._context = context
         self._settings = context.settings
@@ -41,7 +41,7 @@ class Entries:
         self._standing = Standing(context.picture)
         #: The entries that stood when we last looked: name and path, by kind.
         self._stood: dict[str, dict[str, str]] = {kind: {} for kind in KINDS}
-        self._credentials = Credentials(context)
+        self._credentials = credentials or Credentials(context)
         self._prober = Prober(
             context.objects,
             context.settings.namespace,

@@ -10,6 +10,13 @@ Service = Annotated[str, typer.Option(help="The webhook's Service, in the own na
 WebhookUrl = Annotated[
     str | None, typer.Option(help="A webhook outside of the cluster; default: the Service.")
 ]
+IngestService = Annotated[
+    str | None,
+    typer.Option(help="The ingest's Service, in the own namespace; default: there is no ingest."),
+]
+IngestUrl = Annotated[
+    str | None, typer.Option(help="An ingest outside of the cluster; default: the Service.")
+]
 Owner = Annotated[str, typer.Option(help="The ClusterRole that owns what is cluster-scoped.")]
 SystemNamespaces = Annotated[
     list[str] | None,

@@ -29,6 +29,7 @@ from revet.core.render.webhook import SYSTEM_NAMESPACES
 from revet.operator import flags, handlers
 from revet.operator.audit import Audit
 from revet.operator.context import Context
+from revet.operator.credentials import Credentials
 from revet.operator.drift import DriftTeller
 from revet.operator.election import elect
 from revet.operator.intake import Intake
@@ -38,6 +39,7 @@ from revet.operator.picture import CLUSTER, Key, Picture
 from revet.operator.queue import Queue
 from revet.operator.reconcile import Reconciler
 from revet.operator.resync import keep_fresh
+from revet.operator.runtime import RuntimeWatch
 from revet.operator.settings import Settings, parse_url
 from revet.operator.surveyor import Surveyor
 from revet.operator.watches import watch
@@ -84,7 +86,9 @@ async def _lead(context: Context, asked: Callable[[], None]) -> None:
     intake = Intake(context)
     await _take_in(context, intake)
     audit = Audit(context)
-    reconciler = Reconciler(context, audit)
+    credentials = Credentials(context)
+    runtime = RuntimeWatch(context, context.recorder, credentials)
+    reconciler = Reconciler(context, audit, credentials, runtime.verdict)
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(intake.run())
         tasks.create_task(reconciler.holdings.run())
@@ -94,6 +98,7 @@ async def _lead(context: Context, asked: Callable[[], None]) -> None:
         tasks.create_task(context.recorder.run())
         context.surveyor.see_cilium(context.picture, context.queue.add_all)
         tasks.create_task(context.surveyor.run(reconciler.isolation.note_changes))
+        tasks.create_task(runtime.run())
         tasks.create_task(keep_fresh(reconciler, context, _FRESH_EVERY_S))
         tasks.create_task(watch(context, intake))
         tasks.create_task(_watch_policies(context, intake, asked))
@@ -193,6 +198,8 @@ def serve(
     kubeconfig: flags.Kubeconfig = None,
     service: flags.Service = "revet-webhook",
     webhook_url: flags.WebhookUrl = None,
+    ingest_service: flags.IngestService = None,
+    ingest_url: flags.IngestUrl = None,
     owner: flags.Owner = "revet-operator",
     system_namespace: flags.SystemNamespaces = None,
     tolerated_key: flags.ToleratedKeys = None,
@@ -215,6 +222,8 @@ def serve(
             audit_interval_s=audit_interval,
             lease=lease,
             identity=identity or socket.gethostname(),
+            ingest_service=ingest_service,
+            ingest_url=ingest_url and parse_url(ingest_url, "--ingest-url"),
         )
         uvloop.run(run(settings))
     except (SettingsError, KubeError, OSError) as error:

@@ -47,9 +47,20 @@ class Metrics:
         self.leads = self._gauge("revet_leader", "Whether this replica leads: 1 or 0.")
         self._expiry = self._gauge(
             "revet_certificate_expiry_timestamp_seconds",
-            "End of a certificate of the webhook (ca, serving), in seconds since the epoch.",
+            "End of a certificate (ca, serving, ingest), in seconds since the epoch.",
             "certificate",
         )
+        self._add_runtime()
+
+    def _add_runtime(self) -> None:
+        self.status_writes = Counter(
+            "revet_status_writes", "Writes of a policy's status.", registry=self.registry
+        )
+        self.ingest_replicas = self._gauge(
+            "revet_ingest_replicas",
+            "Replicas of the ingest that have answered when last asked; NaN where none was.",
+        )
+        self.ingest_replicas.set(nan)
 
         self.audit = AuditMetrics(self.registry)
 

@@ -3,7 +3,7 @@
 import asyncio
 import json
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
 from pydantic import ValidationError
@@ -12,9 +12,11 @@ from revet.adapters.kube import KubeError
 from revet.core.model.mode import Mode
 from revet.core.model.policy import GROUP, KIND, VERSION
 from revet.core.model.policy_status import HardeningPolicyStatus
+from revet.core.runtime.verdict import Verdict
 from revet.core.status import Facts, listed, policy_status
 from revet.operator.audit import Audit
 from revet.operator.context import Context
+from revet.operator.credentials import Credentials
 from revet.operator.entries import Entries
 from revet.operator.furnishing import Furnishing
 from revet.operator.holdings import Holdings
@@ -40,11 +42,18 @@ _NOWHERE: Final = _Scope(None, {})
 class Reconciler:
     """Makes true what policies ask for."""
 
-    def __init__(self, context: Context, audit: Audit) -> None:
-        """Set up; nothing is known yet."""
+    def __init__(
+        self,
+        context: Context,
+        audit: Audit,
+        credentials: Credentials | None = None,
+        runtime: Callable[[str], Verdict | None] = lambda _: None,
+    ) -> None:
+        """Set up; nothing is known yet. `runtime` tells what sensors say of a policy, by name."""
         self._context = context
         self._audit = audit
-        self.entries = Entries(context)
+        self._runtime = runtime
+        self.entries = Entries(context, credentials)
         self.isolation = Isolation(context)
         self.holdings = Holdings(context)
         self._furnishing = Furnishing(context, self.holdings)
@@ -225,6 +234,7 @@ class Reconciler:
             "status": new.model_dump(mode="json", by_alias=True, exclude_none=True),
         }
         applied = await self._context.objects.apply(manifest, "/status")
+        self._context.metrics.status_writes.inc()
         # It may tell of an edit of the spec before its event does.
         self._context.queue.add_all(self._context.picture.see_policy(applied, gone=False))
 
@@ -264,6 +274,7 @@ class Reconciler:
             left=any(drift.left for drift in drifts),
             counts=tally.counts(len(selected)) if tally else None,
             top=tally.top() if tally else (),
+            runtime=self._runtime(seen.name),
         )
 
     def _errors(self, name: str, selected: list[str]) -> list[str]:

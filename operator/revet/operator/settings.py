@@ -22,6 +22,8 @@ class Settings:
         audit_interval_s: seconds between two audits of all pods.
         lease: the Lease that makes one of several replicas the leader.
         identity: who holds it; the same after a restart of the container.
+        ingest_service: the Service in front of the ingest, in our namespace; None: there is none.
+        ingest_url: an ingest outside of the cluster; None: the Service, if any.
 
     """
 
@@ -36,10 +38,17 @@ class Settings:
     audit_interval_s: float
     lease: str
     identity: str
+    ingest_service: str | None = None
+    ingest_url: str | None = None
+
+    @property
+    def has_ingest(self) -> bool:
+        """Whether there is an ingest to be asked."""
+        return self.ingest_service is not None or self.ingest_url is not None
 
 
 def parse_url(text: str, flag: str) -> str:
-    """Check the URL of a webhook outside of the cluster, and return it.
+    """Check the URL of a process of ours outside of the cluster, and return it.
 
     Raises:
         SettingsError: no URL that a webhook entry may have.

@@ -24,6 +24,7 @@ from revet.adapters.events import EventRecorder
 from revet.adapters.health import health_app
 from revet.adapters.kube import Kube, KubeError, connect
 from revet.adapters.log import LibraryHandler, Log
+from revet.adapters.tls import ServingCertificate
 from revet.adapters.watcher import Freshness, Watcher
 from revet.core.render.webhook import SYSTEM_NAMESPACES
 from revet.webhook.app import Doors
@@ -33,7 +34,6 @@ from revet.webhook.policies import NAMESPACES, POLICIES, Knowledge
 from revet.webhook.references import References
 from revet.webhook.reviewer import Reviewer
 from revet.webhook.settings import Settings
-from revet.webhook.tls import ServingCertificate
 
 _BAD_INPUT: Final = 2
 _BACKLOG: Final = 1024

@@ -151,5 +151,5 @@ UNSUPPORTED: tuple[str, ...] = (
     "spec.exceptions",
     "spec.breakGlass",
     "spec.network.canary",
-    "spec.runtime",
+    "spec.runtime.respond",
 )

@@ -28,6 +28,14 @@ class Severity(StrEnum):
     CRITICAL = "critical"
 
 
+class Effect(StrEnum):
+    """What a sensor did about an event, least first."""
+
+    OBSERVED = "observed"
+    DENIED = "denied"
+    KILLED = "killed"
+
+
 class Action(StrEnum):
     """What can follow from an event."""
 
@@ -69,7 +77,7 @@ class Runtime(Model):
     """What runtime sensors report, as conditions of the policy."""
 
     rules: Annotated[tuple[EventRule, ...], Field(max_length=32), MapList("name")] = ()
-    """Which events count."""
+    """Which events count. Default: all of at least medium severity that are not routine."""
     clear_after: Duration = "1h"
     """How long it must be quiet until RuntimeViolations turns False. Default: 1h."""
     sensor_timeout: Duration = "15m"

@@ -2,9 +2,10 @@
 
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import AwareDatetime, Field
 
 from revet.core.model.condition import Condition
+from revet.core.model.policy_runtime import Effect, Severity, Source
 from revet.core.model.schema import MapList, Model, Name, Text
 
 Count = Annotated[int, Field(ge=0)]
@@ -38,6 +39,31 @@ class TopFinding(Model, extra="ignore"):
     """What was found, and what is allowed."""
 
 
+class RuntimeFinding(Model, extra="ignore"):
+    """One of the findings of runtime sensors that concern most."""
+
+    source: Source
+    """The sensor: falco, tetragon or k8s-audit."""
+    rule: Text
+    """The sensor's rule."""
+    severity: Severity
+    """How bad it is."""
+    effect: Effect = Effect.OBSERVED
+    """What the sensor did about it."""
+    namespace: Annotated[str, Field(max_length=253)] = ""
+    """The workload's namespace; empty for what is in none."""
+    kind: Annotated[str, Field(max_length=253)] = ""
+    """The workload's kind, such as Deployment; of what is no pod, its resource."""
+    workload: Annotated[str, Field(max_length=253)] = ""
+    """The workload's name."""
+    count: Annotated[str, Field(max_length=8)] = "1"
+    """About how many events: 1, 2-9, 10-99 or 100+."""
+    first_seen: AwareDatetime
+    """When the first of them happened."""
+    last_seen: AwareDatetime
+    """When the newest of them had happened when this was written, at most once a minute."""
+
+
 class HardeningPolicyStatus(Model, extra="ignore"):
     """What was seen of the policy's effect. A newer version may write more, which is ignored."""
 
@@ -53,3 +79,5 @@ class HardeningPolicyStatus(Model, extra="ignore"):
     """At most ten findings; all of them are in the reports."""
     runtime: Annotated[str, Field(max_length=253)] | None = None
     """What the runtime sensors report, in a few words."""
+    runtime_findings: Annotated[tuple[RuntimeFinding, ...], Field(max_length=10)] = ()
+    """At most ten findings of runtime sensors, the most severe and newest."""

@@ -1,0 +1,1 @@
+"""The ingest of runtime events: takes them from sensors, and hands findings to the operator."""
