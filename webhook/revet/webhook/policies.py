@@ -48,8 +48,6 @@ class PolicyCopy:
         self._changed = changed
         self._complain = complain
         self.compiled: dict[str, CompiledPolicy] = {}
-        #: The names of those whose newest version can't be read.
-        self.refused: set[str] = set()
 
     def generations(self) -> dict[str, int]:
         """Return the generation in force of each policy, by name."""
@@ -59,7 +57,6 @@ class PolicyCopy:
         """Take these policies for all there are."""
         names = {self._take(data) for data in objects}
         self.compiled = {name: each for name, each in self.compiled.items() if name in names}
-        self.refused &= names
         self._changed()
 
     def put(self, data: bytes) -> None:
@@ -71,16 +68,13 @@ class PolicyCopy:
         """Forget a policy."""
         name = _metadata(data).name or ""
         self.compiled.pop(name, None)
-        self.refused.discard(name)
         self._changed()
 
     def _take(self, data: bytes) -> str:
         name = _metadata(data).name or ""
         try:
             self.compiled[name] = CompiledPolicy.of(parse_policy(data), self._catalog)
-            self.refused.discard(name)
         except PolicyError as error:
-            self.refused.add(name)
             self._complain(f"HardeningPolicy {name} is not valid, nothing changes: {error}")
         return name
 
