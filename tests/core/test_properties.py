@@ -19,12 +19,11 @@ from revet.core.message import plain
 from revet.core.model.image_facts import Demand
 from revet.core.model.mode import Mode
 from revet.core.model.pod import Pod
-from revet.core.model.policy_images import Images, Verification
-from revet.core.model.policy_signers import Authority, Key
 from revet.core.model.settings import Settings
 from revet.core.model.version import KubeVersion
 from revet.core.workload import Subject, read
 from tests.support.check_files import CheckFile, load_check_files
+from tests.support.images import SIGNED
 from tests.support.rfc6902 import apply_patch
 
 Manifest = dict[str, Any]
@@ -55,15 +54,11 @@ def _version(question: Question) -> KubeVersion:
     return KubeVersion.parse(question.version)
 
 
-_KEY = Authority(key=Key(pem="x"))
-_SIGNED = Verification(
-    name="ci", images=("registry.example/*", "docker.io/library/*"), any_of=(_KEY,)
-)
 #: What a policy may set, so that every rule and every patch is tried.
 SETTINGS = Settings(
     writable_paths=("/tmp", "/data/cache", "/run"),  # noqa: S108 -- in a container
     registries=("registry.example/", "registry.example.com/"),
-    demand=Demand.of(Images(verify=(_SIGNED,))),
+    demand=Demand.of(SIGNED),
 )
 
 
