@@ -1,4 +1,4 @@
-"""`spec.images` as it is read: of a policy that has everything but `verify`, and of one with that."""
+"""`spec.images` as it is read: with everything but `verify`, and with that alone."""
 
 from revet.core.model.policy_images import (
     Digest,
