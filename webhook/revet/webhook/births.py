@@ -2,7 +2,7 @@
 
 The mark is what our own watches show, never a note that somebody could write. So is the age: it
 counts from when our watch told of the namespace; of one that stood when we started, from its
-creation, which the API server writes. Why: docs/adr/0030-pods-wait-for-baselines.md
+creation, which the API server writes. Why: docs/adr/0013-pods-wait-for-baselines.md
 """
 
 import asyncio
