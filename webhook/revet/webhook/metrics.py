@@ -62,10 +62,11 @@ class Metrics:
         # Looking a child up by its labels costs more than counting; the combinations are few.
         self._reviews = cache(reviews.labels)
         self._durations = cache(duration.labels)
+        self._add_judgements()
         self._add_counters()
         self._add_ages(cache_age, last_sync)
 
-    def _add_counters(self) -> None:
+    def _add_judgements(self) -> None:
         self.findings = self._counter(
             "revet_findings",
             "Findings at admission, dry runs left out, each counted once however many entries "
@@ -90,6 +91,8 @@ class Metrics:
             "unknown.",
             ("answer",),
         )
+
+    def _add_counters(self) -> None:
         self.waits = self._counter(
             "revet_baseline_waits",
             "Pods that came into a namespace without what policies write into it, dry runs left "
