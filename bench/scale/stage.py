@@ -53,10 +53,11 @@ class Stage:
         """Read what the API server has there, on a connection that is fresh."""
         api = Api(self.plane)
         try:
-            found: Manifest = api.send("GET", path).body
+            found = api.send("GET", path).body
         finally:
             api.close()
-        return found
+        # What is not served yet is answered in plain text.
+        return found if isinstance(found, dict) else {}
 
     def request(self, method: str, manifest: Manifest, query: str = "") -> Request:
         """Write the request that creates, applies or deletes an object."""
