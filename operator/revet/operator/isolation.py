@@ -19,6 +19,7 @@ from revet.core.render.networkpolicy import network_policies
 from revet.core.status import listed
 from revet.operator.context import Context
 from revet.operator.lanes import run_in_lanes
+from revet.operator.ownership import Sharing
 from revet.operator.picture import Key, NamespaceSeen, PolicySeen
 from revet.operator.writer import is_gone
 
@@ -46,6 +47,7 @@ class Isolation:
         #: One at a time for each policy: a pass over all must not take away what one just wrote.
         self._turns: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._made: dict[str, dict[str, _Made]] = defaultdict(dict)
+        self._sharing = Sharing()
         self._standing: dict[str, dict[str, None]] = {}
 
     async def keep(
@@ -177,7 +179,7 @@ class Isolation:
         made = known.get(namespace.name)
         version = (policy.metadata.uid, policy.metadata.generation)
         if made is None or (made.version, made.place, made.cluster) != (version, place, cluster):
-            manifests = network_policies(policy, place, cluster)
+            manifests = list(map(self._sharing.share, network_policies(policy, place, cluster)))
             made = known[namespace.name] = _Made(version, place, cluster, manifests)
         return made.manifests
 

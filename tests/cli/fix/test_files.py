@@ -1,13 +1,30 @@
-"""`revet check --fix` on files: what is written, what is kept, what is refused."""
+"""`revet check --fix` and `--diff` on files: what is written, what is kept, what is refused."""
 
 import os
 from pathlib import Path
+from typing import Final
 
 import pytest
 from typer.testing import CliRunner
 
 from revet.cli.main import app
-from tests.cli.fix.pods import MENDED, POD, run_check
+
+POD: Final = """\
+apiVersion: v1
+kind: Pod
+metadata: {name: web}
+spec:
+  containers:
+  - name: app
+    image: registry.example.com/app:1.0
+"""
+MENDED: Final = """\
+    securityContext:
+      allowPrivilegeEscalation: false
+  securityContext:
+    seccompProfile:
+      type: RuntimeDefault
+"""
 
 
 @pytest.fixture(autouse=True)
@@ -15,13 +32,19 @@ def _in_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
 
 
+def _run(*args: str, stdin: str | None = None) -> tuple[int, str, str]:
+    result = CliRunner().invoke(app, ["check", *args], input=stdin)
+    assert result.exception is None or isinstance(result.exception, SystemExit)
+    return result.exit_code, result.stdout, result.stderr
+
+
 def _fix(text: str, name: str = "in.yaml") -> str:
     """Fix a text by the restricted profile, see that a second time changes nothing."""
     path = Path(name)
     path.write_bytes(text.encode())
-    run_check("--fix", name)
+    _run("--fix", name)
     fixed = path.read_bytes()
-    run_check("--fix", name)
+    _run("--fix", name)
     assert path.read_bytes() == fixed
     return fixed.decode()
 
@@ -126,7 +149,7 @@ def test_a_list_of_capabilities_grows_in_its_own_style() -> None:
     args = f"    args:\n    {''.join(lines).replace('- b', '    - b')}"
     Path("policy.yaml").write_text(policy, encoding="utf-8")
     Path("in.yaml").write_text(text + args + mounts + volumes, encoding="utf-8")
-    code, output, _ = run_check("--fix", "in.yaml", "-p", "policy.yaml")
+    code, output, _ = _run("--fix", "in.yaml", "-p", "policy.yaml")
     fixed = Path("in.yaml").read_text(encoding="utf-8")
     assert mounts + "    - name: revet-tmp\n      mountPath: /tmp\n" in fixed
     assert volumes + "  - name: revet-tmp\n    emptyDir:\n      sizeLimit: 64Mi\n" in fixed
@@ -175,7 +198,7 @@ def test_items_of_a_list_and_further_documents_are_fixed_each() -> None:
 )
 def test_what_stands_for_two_places_is_not_fixed(text: str, reason: str) -> None:
     Path("in.yaml").write_text(text, encoding="utf-8")
-    _, _, errors = run_check("--fix", "in.yaml")
+    _, _, errors = _run("--fix", "in.yaml")
     assert f"not fixed: Pod default/web: {reason}" in errors
     assert Path("in.yaml").read_text(encoding="utf-8") == text
 
@@ -187,7 +210,7 @@ def test_an_anchor_that_nobody_names_is_no_hindrance() -> None:
 def test_one_refused_does_not_keep_the_next_from_being_fixed() -> None:
     shared = POD.replace("- name", "- &app\n    name") + "  - *app\n"
     Path("in.yaml").write_text(f"{shared}---\n{POD}", encoding="utf-8")
-    _, _, errors = run_check("--fix", "in.yaml")
+    _, _, errors = _run("--fix", "in.yaml")
     assert Path("in.yaml").read_text(encoding="utf-8") == f"{shared}---\n{POD}{MENDED}"
     assert "in.yaml: fixed: Pod default/web: no-privilege-escalation, seccomp-required" in errors
 
@@ -197,7 +220,7 @@ def test_the_file_keeps_its_mode_and_a_link_stays_a_link() -> None:
     real.write_text(POD, encoding="utf-8")
     real.chmod(0o640)
     Path("in.yaml").symlink_to(real)
-    run_check("--fix", "in.yaml")
+    _run("--fix", "in.yaml")
     assert Path("in.yaml").is_symlink()
     assert real.read_text(encoding="utf-8") == POD + MENDED
     assert real.stat().st_mode & 0o7777 == 0o640
@@ -210,10 +233,25 @@ def test_a_digest_is_left_to_the_webhook() -> None:
     head = "apiVersion: revet.dev/v1alpha1\nkind: HardeningPolicy\nmetadata: {name: pin}\n"
     Path("policy.yaml").write_text(f"{head}spec: {spec}\n", encoding="utf-8")
     Path("in.yaml").write_text(POD, encoding="utf-8")
-    _, out, errors = run_check("--fix", "--policy=policy.yaml", "in.yaml")
+    _, out, errors = _run("--fix", "--policy=policy.yaml", "in.yaml")
     assert "fixed: Pod default/web: no-privilege-escalation, seccomp-required\n" in errors
     assert Path("in.yaml").read_text(encoding="utf-8") == POD + MENDED
     assert "patched  image-digest" in out
+
+
+def test_standard_input_is_shown_and_never_written() -> None:
+    code, diff, _ = _run("--diff", "-", stdin=POD)
+    assert code == 1
+    assert "+      allowPrivilegeEscalation: false\n" in diff
+    assert _run("--fix", "-", stdin=POD)[0] == 2
+
+
+def test_both_write_and_show() -> None:
+    Path("in.yaml").write_text(POD, encoding="utf-8")
+    _, diff, errors = _run("--fix", "--diff", "in.yaml")
+    assert diff.startswith("--- a/in.yaml\n+++ b/in.yaml\n")
+    assert "in.yaml: fixed: " in errors
+    assert Path("in.yaml").read_text(encoding="utf-8") == POD + MENDED
 
 
 def test_what_is_rendered_is_left_to_its_source() -> None:
@@ -236,7 +274,7 @@ def test_a_folder_that_can_not_be_written_is_told(monkeypatch: pytest.MonkeyPatc
         raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr(Path, "replace", refuse)
-    code, _, errors = run_check("--fix", "in.yaml")
+    code, _, errors = _run("--fix", "in.yaml")
     assert code == 2
     assert "in.yaml can't be written: Permission denied" in errors
     assert Path("in.yaml").read_text(encoding="utf-8") == POD
