@@ -250,3 +250,7 @@ async def test_what_is_undone_is_told_with_who_did_it(desk: Desk) -> None:
     edited = f"NetworkPolicy shop/{NAME} was edited at spec.policyTypes by somebody"
     deleted = f"NetworkPolicy shop/{NAME} was deleted"
     assert told == [("NetworkPolicy", edited), ("NetworkPolicy", deleted)]
+    # What stays was not undone.
+    desk.picture.objects.clear()
+    assert not await writer.keep(WANTED, KEY, corrects=False)
+    assert len(told) == 2
