@@ -81,7 +81,7 @@ FULL: dict[str, tuple[Manifest, Wire]] = {
                 "type": "LoadBalancer",
                 "selector": {"app": "web"},
                 "ports": [
-                    {"name": "http", "port": 80, "targetPort": "web", "nodePort": 30080},
+                    {"name": "http", "port": 80, "targetPort": "web"},
                     {"port": 443, "targetPort": 8443},
                 ],
                 "externalName": "example.com",
@@ -93,7 +93,7 @@ FULL: dict[str, tuple[Manifest, Wire]] = {
             ServiceSpec(
                 "LoadBalancer",
                 {"app": "web"},
-                (ServicePort("http", 80, "web", 30080), ServicePort(None, 443, 8443)),
+                (ServicePort("http", 80, "web"), ServicePort(None, 443, 8443)),
                 "example.com",
                 ("192.0.2.1",),
                 ("192.0.2.0/24",),
@@ -105,8 +105,8 @@ FULL: dict[str, tuple[Manifest, Wire]] = {
         Secret("kubernetes.io/service-account-token"),
     ),
     "Gateway": (
-        {"spec": {"listeners": [{"name": "a", "hostname": "*", "port": 80, "protocol": "HTTP"}]}},
-        Gateway(GatewaySpec((Listener("a", "*", 80, "HTTP"),))),
+        {"spec": {"listeners": [{"name": "a", "port": 80, "protocol": "HTTP"}]}},
+        Gateway(GatewaySpec((Listener("a", 80, "HTTP"),))),
     ),
     "Ingress": (
         {

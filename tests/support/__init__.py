@@ -1,1 +1,1 @@
-"""What tests share: builders of pods and policies."""
+"""What tests share: builders of objects and policies, data files, and servers to talk to."""

@@ -1,4 +1,4 @@
-"""The command `revet`: options only; what it says is made in core."""
+"""The command `revet`: the options of all commands; a module or package beside it does each."""
 
 from difflib import get_close_matches
 from enum import StrEnum

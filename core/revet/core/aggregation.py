@@ -17,7 +17,7 @@ _CLUSTER_ADMIN: Final = {"kubernetes.io/bootstrapping": "rbac-defaults"}
 def taken_in(role: Role, around: Surroundings) -> Mapping[str, Role]:
     """Return the roles whose rules a role has beside its own, by name, however far the way there.
 
-    None where its rules are those of a cluster: they have been written into it.
+    Empty where it is a cluster's: they have been written into its own rules.
     """
     found: dict[str, Role] = {}
     if around.is_cluster:

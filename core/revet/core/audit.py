@@ -34,11 +34,14 @@ def inspect(
     document: bytes,
     applied: Sequence[Applied],
     around: Surroundings = UNSEEN,
+    *,
+    is_live: bool = True,
 ) -> Decision:
-    """Judge what stands as it is, and tell apart what enforcing would not refuse.
+    """Judge an object as it is, and tell apart what enforcing would not refuse.
 
-    A control is spared where the policies' patches, which come only with Enforce, leave nothing of
-    it. So is a pod that a node mirrors: refusing it would change nothing there.
+    A finding is spared where the policies' patches, which come only with Enforce, take it away;
+    what only the patched pod shows comes last. All of a pod that a node mirrors is spared: refusing
+    it would change nothing there. Only what `is_live` can be one, a file may say anything.
     """
     if isinstance(subject, Item):
         item = subject.within(around)
@@ -47,15 +50,10 @@ def inspect(
     decision = decide(pod, applied, is_pod=subject.is_pod, at_most=Mode.ENFORCE)
     if not decision.verdicts:
         return decision
-    if is_mirror(subject):
+    if is_live and is_mirror(subject):
         return Decision(tuple(replace(each, spared=True) for each in decision.verdicts))
-    left = judge_mended(subject, pod, document, applied)
-    if left is None:
-        return decision
-    broken = {_key(each) for each in left.verdicts}
-    return Decision(
-        tuple(replace(each, spared=_key(each) not in broken) for each in decision.verdicts)
-    )
+    left = _judge_mended(subject, pod, document, applied)
+    return decision if left is None else _compare(decision.verdicts, left.verdicts)
 
 
 class Tally:
@@ -134,7 +132,7 @@ class Tally:
             del self._top[max(self._top, key=lambda each: self._top[each][0])]
 
 
-def judge_mended(
+def _judge_mended(
     subject: Subject, pod: Pod, document: bytes, applied: Sequence[Applied]
 ) -> Decision | None:
     """Judge the pod as the policies' patches would make it; None: they would not change it.
@@ -156,8 +154,16 @@ def judge_mended(
     return decide(mended, applied, is_pod=subject.is_pod, at_most=Mode.ENFORCE)
 
 
-def _key(verdict: Verdict) -> tuple[str, str]:
-    return verdict.applied.policy.name, verdict.finding.control
+def _compare(before: Sequence[Verdict], left: Sequence[Verdict]) -> Decision:
+    """Spare what the patches take away, and add what they show."""
+    known, broken = {_key(each) for each in before}, {_key(each) for each in left}
+    shown = tuple(each for each in left if _key(each) not in known)
+    return Decision((*(replace(each, spared=_key(each) not in broken) for each in before), *shown))
+
+
+def _key(verdict: Verdict) -> tuple[str, str, str]:
+    finding = verdict.finding
+    return verdict.applied.policy.name, finding.control, finding.pointer
 
 
 def _by_rank(item: tuple[_Rank, TopFinding]) -> _Rank:

@@ -9,7 +9,6 @@ from revet.core.model.meta import FIELD_MANAGER
 FIRST_S: Final = 5.0
 LONGEST_S: Final = 60.0
 PEACE_S: Final = 600.0
-REASON: Final = "Contested"
 
 
 @dataclass(frozen=True, slots=True)

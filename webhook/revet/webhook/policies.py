@@ -62,8 +62,6 @@ class PolicyCopy:
         self.expected: dict[str, Expectation] = {}
         #: The LimitRanges that they ask for, enforcing or not: of all only one is written.
         self.limits: dict[str, Manifest] = {}
-        #: The names of those whose newest version can't be read.
-        self.refused: set[str] = set()
 
     def generations(self) -> dict[str, int]:
         """Return the generation in force of each policy, by name."""
@@ -75,7 +73,6 @@ class PolicyCopy:
         self.compiled = {name: each for name, each in self.compiled.items() if name in names}
         self.expected = {name: each for name, each in self.expected.items() if name in names}
         self.limits = {name: each for name, each in self.limits.items() if name in names}
-        self.refused &= names
         self._changed()
 
     def put(self, data: bytes) -> None:
@@ -88,7 +85,6 @@ class PolicyCopy:
         name = _metadata(data).name or ""
         self.compiled.pop(name, None)
         self._expect(name, None, None)
-        self.refused.discard(name)
         self._changed()
 
     def _take(self, data: bytes) -> str:
@@ -96,11 +92,9 @@ class PolicyCopy:
         try:
             policy = parse_policy(data)
             self.compiled[name] = compiled = CompiledPolicy.of(policy, self._catalog)
-            self.refused.discard(name)
-            enforces = any(entry.fail for _, entry in compiled.entries)
+                enforces = any(entry.fail for _, entry in compiled.entries)
             self._expect(name, Expectation.of(policy) if enforces else None, limits_of(policy))
         except PolicyError as error:
-            self.refused.add(name)
             self._complain(f"HardeningPolicy {name} is not valid, nothing changes: {error}")
         return name
 

@@ -19,16 +19,16 @@ _NULL: Final = msgspec.Raw(b"null")
 _DURATION: Final = re.compile(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+(?:\.\d+)?)s)?(?:(\d+)ms)?")
 
 
-class GroupKind(msgspec.Struct, frozen=True, gc=False):
-    """The kind of the object, after conversion to the version of our rules."""
+class GroupVersionKind(msgspec.Struct, frozen=True, gc=False):
+    """The kind of the object, in the version of our rules: the API server has converted it."""
 
     kind: str
     group: str = ""
     version: str = ""
 
 
-_NAMESPACE: Final = GroupKind("Namespace", version="v1")
-_POD: Final = GroupKind("Pod", version="v1")
+_NAMESPACE: Final = GroupVersionKind("Namespace", version="v1")
+_POD: Final = GroupVersionKind("Pod", version="v1")
 
 
 class UserInfo(msgspec.Struct, frozen=True, gc=False):
@@ -42,7 +42,7 @@ class AdmissionRequest(msgspec.Struct, frozen=True, gc=False, rename="camel"):
     """The request as the API server sends it; objects stay JSON until somebody reads them."""
 
     uid: str
-    kind: GroupKind
+    kind: GroupVersionKind
     operation: str
     name: str = ""
     namespace: str = ""

@@ -12,10 +12,10 @@ from typing import Any, Final
 from revet.cli.check.report import ReportedFinding
 from revet.cli.load import Document, Place
 from revet.cli.load.places import Locator
-from revet.core.audit import is_mirror, judge_mended
+from revet.core.audit import inspect, is_mirror
 from revet.core.checks import BY_ID
 from revet.core.compiled_policy import Applied
-from revet.core.decide import Verdict, decide, decide_item
+from revet.core.decide import Verdict
 from revet.core.item import Item
 from revet.core.message import place
 from revet.core.model.mode import Mode
@@ -27,25 +27,17 @@ _place: Final = lru_cache(maxsize=4096)(place)
 
 
 def weigh(
-    subject: Subject | Item[Any], data: bytes, applied: Sequence[Applied], around: Surroundings
+    subject: Subject | Item[Any],
+    data: bytes,
+    applied: Sequence[Applied],
+    around: Surroundings,
+    *,
+    is_live: bool,
 ) -> Iterator[tuple[Verdict, bool]]:
     """Judge an object as it is, and tell apart what admission would patch."""
-    if isinstance(subject, Item):
-        item = subject.within(around)
-        decision = decide_item(item, applied, at_most=Mode.ENFORCE, stands=True)
-        yield from ((each, False) for each in decision.verdicts)
-        return
-    pod = subject.pod(around)
-    decision = decide(pod, applied, is_pod=subject.is_pod, at_most=Mode.ENFORCE)
-    mended = decision.verdicts and judge_mended(subject, pod, data, applied)
-    if not mended:
-        yield from ((each, False) for each in decision.verdicts)
-        return
-    before = {_key(each) for each in decision.verdicts}
-    left = {_key(each) for each in mended.verdicts}
-    yield from ((each, _key(each) not in left) for each in decision.verdicts)
-    # What only the mended pod would show is refused as well.
-    yield from ((each, False) for each in mended.verdicts if _key(each) not in before)
+    for verdict in inspect(subject, data, applied, around, is_live=is_live).verdicts:
+        # What is spared of other objects is so because no request is judged by it.
+        yield verdict, verdict.spared and isinstance(subject, Subject)
 
 
 def find(
@@ -63,11 +55,6 @@ def find(
             yield finding
         else:
             yield replace(finding, mode=min(finding.mode, Mode.AUDIT), patched=False)
-
-
-def _key(verdict: Verdict) -> tuple[str, str, str]:
-    finding = verdict.finding
-    return verdict.applied.policy.name, finding.control, finding.pointer
 
 
 def _word(

@@ -130,7 +130,8 @@ class Judge:
             if scope.applied or not scope.undecided:
                 self._leave_out(document, reason, undecided=self._may_be_selected(scope))
             return
-        weighed = list(weigh(subject, data, scope.applied, self.around))
+        is_live = document.is_live
+        weighed = list(weigh(subject, data, scope.applied, self.around, is_live=is_live))
         for text in dict.fromkeys(_need(verdict) for verdict, _ in weighed if verdict.is_unknown):
             # What could be read of a cluster was: there is no other input to give.
             self._leave_out(document, text, undecided=document.is_live)

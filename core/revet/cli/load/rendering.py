@@ -37,11 +37,7 @@ def find_renderers(values: Sequence[str] = (), helm: str | None = None) -> Rende
     kustomize, kubectl = shutil.which("kustomize"), shutil.which("kubectl")
     return Renderers(
         helm=(found, "template") if found else None,
-        kustomize=(kustomize, "build")
-        if kustomize
-        else (kubectl, "kustomize")
-        if kubectl
-        else None,
+        kustomize=_build_with(kustomize, kubectl),
         values=tuple(values),
     )
 

@@ -1,6 +1,6 @@
 """service-node-port: Services open no port on the nodes.
 
-Fields: spec.type, spec.ports[*].nodePort of Services
+Fields: spec.type of Services
 Allowed: types other than NodePort; Services that the policy names
 """
 

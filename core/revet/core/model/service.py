@@ -14,7 +14,6 @@ class ServicePort(Wire, frozen=True, gc=False):
     name: str | None = None
     port: int | None = None
     target_port: int | str | None = None
-    node_port: int | None = None
 
 
 class ServiceSpec(Wire, frozen=True, gc=False):
@@ -99,7 +98,6 @@ class Listener(Wire, frozen=True, gc=False):
     """A listener of a Gateway."""
 
     name: str = ""
-    hostname: str | None = None
     port: int | None = None
     protocol: str | None = None
 
