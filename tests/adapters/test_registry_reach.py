@@ -67,9 +67,11 @@ async def test_whom_a_redirect_names_gets_no_credentials(
     other.instead[path] = always(
         lambda: web.Response(status=401, headers={"WWW-Authenticate": "Basic"})
     )
+    before = len(server.asked)
     with pytest.raises(RegistryError, match="answered 401"):
         await registry.blob(f"{server.host}/app", digest)
     assert {each.authorization for each in other.asked} == {""}
+    assert len(server.asked) == before + 1
 
 
 @pytest.mark.parametrize(

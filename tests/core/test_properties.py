@@ -16,12 +16,14 @@ from revet.core.checks import ALL, BY_ID
 from revet.core.engine import ActiveCheck, evaluate, mend, select_level, select_profile
 from revet.core.errors import ManifestError
 from revet.core.message import plain
+from revet.core.model.image_facts import Demand
 from revet.core.model.mode import Mode
 from revet.core.model.pod import Pod
 from revet.core.model.settings import Settings
 from revet.core.model.version import KubeVersion
 from revet.core.workload import Subject, read
 from tests.support.check_files import CheckFile, load_check_files
+from tests.support.images import SIGNED
 from tests.support.rfc6902 import apply_patch
 
 Manifest = dict[str, Any]
@@ -56,6 +58,7 @@ def _version(question: Question) -> KubeVersion:
 SETTINGS = Settings(
     writable_paths=("/tmp", "/data/cache", "/run"),  # noqa: S108 -- in a container
     registries=("registry.example/", "registry.example.com/"),
+    demand=Demand.of(SIGNED),
 )
 
 

@@ -34,7 +34,7 @@ async def test_the_list_is_whole() -> None:
     ids = [each.id for each in ROWS]
     assert [name for name, count in Counter(ids).items() if count > 1] == []
     assert {each.id for each in ROWS if each.expected != NOT_APPLICABLE} == set(CASES)
-    assert all(each.message for each in ROWS)
+    assert all(each.message for each in ROWS if each.expected != "admitted")
 
 
 async def test_the_score_counts_what_went_wrong() -> None:

@@ -12,6 +12,7 @@ from revet.webhook.images import MOST_QUESTIONS
 from tests.support.manifests import container, pod, workload
 from tests.support.registry import always, image
 from tests.support.reviews import messages
+from tests.webhook.harness import until
 from tests.webhook.registries import Pinning, images_of
 
 TAGS = "/v2/app/manifests/1"
@@ -127,6 +128,23 @@ async def test_many_at_once_ask_once(world: Pinning) -> None:
         f"{world.reference()}@{world.digest()}"
     }
     assert world.registry.paths() == [TAGS]
+
+
+async def test_two_hundred_images_that_nobody_knows(world: Pinning) -> None:
+    """Sixteen are asked for at once; who can't wait so long finds it there the next time."""
+    tags = [str(number) for number in range(200)]
+    world.registry.push("many", image("one"), *tags)
+    manifests = [pod("web", container(image=world.reference(f"many:{tag}"))) for tag in tags]
+
+    async def admit_all() -> list[bool]:
+        answers = await asyncio.gather(*(world.admit(each) for each in manifests))
+        return [answer["allowed"] for answer in answers]
+
+    first = await admit_all()
+    assert sum(first) >= 80
+    await until(lambda: len(world.registry.asked) == 200)
+    assert all(await admit_all())
+    assert len(world.registry.asked) == 200
 
 
 async def test_what_is_known_does_while_the_registry_is_gone(world: Pinning) -> None:

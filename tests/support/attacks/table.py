@@ -9,6 +9,7 @@ from typing import Final
 import yaml
 
 from tests.support.attacks import (  # noqa: F401 -- they register their attacks
+    admission,
     attestations,
     keyless,
     keys,
