@@ -1,7 +1,6 @@
 """`revet check --fix` and `--diff` on files: what is written, what is kept, what is refused."""
 
 import os
-import subprocess
 from pathlib import Path
 from typing import Final
 
@@ -228,29 +227,6 @@ def test_the_file_keeps_its_mode_and_a_link_stays_a_link() -> None:
     assert sorted(map(str, Path().iterdir())) == ["in.yaml", "real.yaml"]
 
 
-def test_a_diff_writes_nothing_and_is_what_patch_takes() -> None:
-    Path("in.yaml").write_text(POD.removesuffix("\n"), encoding="utf-8")
-    code, diff, errors = _run("--diff", "in.yaml")
-    assert code == 1
-    assert Path("in.yaml").read_text(encoding="utf-8") == POD.removesuffix("\n")
-    assert "in.yaml: would be fixed: Pod default/web: " in errors
-    subprocess.run(["/usr/bin/git", "apply"], input=diff, text=True, check=True)
-    assert Path("in.yaml").read_text(encoding="utf-8") == (POD + MENDED).removesuffix("\n")
-
-
-@pytest.mark.parametrize(
-    "name", ["sp ace.yaml", 'qu"ote.yaml', "back\\slash.yaml", "\x1b[31mred\n.yaml", "ü\x9b.yaml"]
-)
-def test_a_diff_quotes_names_as_git_does(name: str) -> None:
-    Path(name).write_text(POD, encoding="utf-8")
-    _, diff, _ = _run("--diff", name)
-    head, _, _ = diff.partition("@@")
-    assert len(head.splitlines()) == 2
-    assert all(" " <= each <= "~" or each in "\n\t" for each in head)
-    subprocess.run(["/usr/bin/git", "apply"], input=diff, text=True, check=True)
-    assert Path(name).read_text(encoding="utf-8") == POD + MENDED
-
-
 def test_a_digest_is_left_to_the_webhook() -> None:
     images = "images: {digest: Pin, registries: [registry.example.com/]}"
     spec = f"{{namespaceSelector: {{}}, profile: restricted, {images}}}"
@@ -289,12 +265,6 @@ def test_what_is_rendered_is_left_to_its_source() -> None:
     result = CliRunner().invoke(app, ["check", "--fix", "app"], env={"PATH": path})
     assert "app: not fixed: 1 object rendered from it: mend that" in result.stderr
     assert Path("app/pod.yaml").read_text(encoding="utf-8") == POD
-
-
-@pytest.mark.parametrize("args", [("-o", "json"), ("--output-file", "x")])
-def test_a_diff_is_no_report(args: tuple[str, ...]) -> None:
-    Path("in.yaml").write_text(POD, encoding="utf-8")
-    assert _run("--diff", "in.yaml", *args)[0] == 2
 
 
 def test_a_folder_that_can_not_be_written_is_told(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -92,7 +92,7 @@ class PolicyCopy:
         try:
             policy = parse_policy(data)
             self.compiled[name] = compiled = CompiledPolicy.of(policy, self._catalog)
-                enforces = any(entry.fail for _, entry in compiled.entries)
+            enforces = any(entry.fail for _, entry in compiled.entries)
             self._expect(name, Expectation.of(policy) if enforces else None, limits_of(policy))
         except PolicyError as error:
             self._complain(f"HardeningPolicy {name} is not valid, nothing changes: {error}")
