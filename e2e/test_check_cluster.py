@@ -22,6 +22,7 @@ REVET: Final = Path(sys.executable).parent / "revet"
 SCHEMA: Final = json.loads((ROOT / "docs/schemas/check.schema.json").read_text(encoding="utf-8"))
 #: More than the 500 that a page has.
 MANY: Final = 510
+NODE: Final = "node-1"
 _POD: Final = {
     "hostPID": True,
     "containers": [{"name": "app", "image": "registry.example.com/app:1.0"}],
@@ -46,10 +47,10 @@ def _deployment(namespace: str) -> Manifest:
     return _object("apps/v1", "Deployment", "web", namespace, spec=spec)
 
 
-def _mirror(namespace: str) -> Manifest:
+def _mirror(namespace: str, node_uid: str) -> Manifest:
     """Return a Pod as a node reports one that it runs by itself."""
-    pod = _object("v1", "Pod", "static", namespace, spec={**_POD, "nodeName": "node-1"})
-    owner = {"apiVersion": "v1", "kind": "Node", "name": "node-1", "uid": "1", "controller": True}
+    pod = _object("v1", "Pod", "static", namespace, spec={**_POD, "nodeName": NODE})
+    owner = {"apiVersion": "v1", "kind": "Node", "name": NODE, "uid": node_uid, "controller": True}
     pod["metadata"] |= {
         "annotations": {"kubernetes.io/config.mirror": "1"},
         "ownerReferences": [owner],
@@ -119,7 +120,10 @@ def shop(plane: ControlPlane) -> Iterator[str]:
         _bind("", "dev", "policy-reader"),
         _bind(name, "guest", "view"),
     ]
-    objects = [_deployment(name), _mirror(name), _token(name), *bindings]
+    # A Pod whose node is not there is collected after a while.
+    plane.apply({"apiVersion": "v1", "kind": "Node", "metadata": {"name": NODE}})
+    uid = plane.kubectl("get", "node", NODE, "--output=jsonpath={.metadata.uid}").stdout
+    objects = [_deployment(name), _mirror(name, uid), _token(name), *bindings]
     plane.apply([_policy("shop"), *objects])
     for jsonpath in ("{.status.replicas}=3",):
         wait = ("wait", f"--for=jsonpath={jsonpath}", "deployment/web", "--timeout=60s")
@@ -127,6 +131,7 @@ def shop(plane: ControlPlane) -> Iterator[str]:
     yield name
     plane.kubectl("delete", "hardeningpolicies", "--all")
     plane.delete_namespace(name)
+    plane.kubectl("delete", "node", NODE)
 
 
 def test_all_that_stands_is_judged_by_the_clusters_own_policies(

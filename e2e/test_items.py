@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from e2e.api import Api, wait_for
+from e2e.api import Answer, Api, place, wait_for
 from e2e.cluster.target import Cluster
 from e2e.recorder import Call, Recorder
 from revet.core.compiled_policy import CompiledPolicy
@@ -156,6 +156,24 @@ def door(
     cluster.delete_namespace(namespace)
 
 
+def _patch(api: Api, case: Case, namespace: str, change: Manifest) -> None:
+    answer = api.patch(case.manifest, namespace, change)
+    assert answer.status == 200, answer.message
+    _wait_until_cached(api, case, namespace, answer)
+
+
+def _wait_until_cached(api: Api, case: Case, namespace: str, answer: Answer) -> None:
+    """Wait until the API server has an object in its cache.
+
+    It tries a patch on what is there, asks the webhooks, and does both again if that was old.
+    """
+    version = answer.body["metadata"]["resourceVersion"]
+    cached = f"{place(case.manifest, namespace)}?resourceVersion=0"
+    wait_for(
+        lambda: api.send("GET", cached).body["metadata"]["resourceVersion"] == version, "in cache"
+    )
+
+
 @by_kind
 def test_what_is_judged_is_sent_and_nothing_else(
     recorder: Recorder, api: Api, door: tuple[str, str], case: Case
@@ -168,17 +186,16 @@ def test_what_is_judged_is_sent_and_nothing_else(
     assert created.is_success, created.message
     expected = [Call(way, "CREATE", case.kind, name)]
     assert recorder.about(name) == expected
+    _wait_until_cached(api, case, namespace, created)
     for change in case.unseen:
-        answer = api.patch(case.manifest, namespace, change)
-        assert answer.status == 200, answer.message
+        _patch(api, case, namespace, change)
         assert recorder.about(name) == expected, change
     for change in case.seen:
-        answer = api.patch(case.manifest, namespace, change)
-        assert answer.status == 200, answer.message
+        _patch(api, case, namespace, change)
         expected.append(Call(way, "UPDATE", case.kind, name))
         assert recorder.about(name) == expected, change
         # The same once more changes nothing.
-        assert api.patch(case.manifest, namespace, change).status == 200
+        _patch(api, case, namespace, change)
         assert recorder.about(name) == expected, change
     assert api.delete(case.manifest, namespace).is_success
     assert recorder.about(name) == expected

@@ -13,7 +13,7 @@ from revet.cli.main import app
 from revet.core.checks import BY_ID
 
 BIN: Final = Path(sys.executable).parent
-COMMANDS: Final = {"check", "cleanup", "controls", "explain", "render", "status"}
+COMMANDS: Final = {"check", "cleanup", "controls", "explain", "render", "status", "verify"}
 
 
 def _complete(*words: str) -> tuple[list[str], str]:

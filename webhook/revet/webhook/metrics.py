@@ -64,6 +64,7 @@ class Metrics:
         self._durations = cache(duration.labels)
         self._add_judgements()
         self._add_counters()
+        self._add_wait_counters()
         self._add_ages(cache_age, last_sync)
 
     def _add_judgements(self) -> None:
@@ -84,6 +85,19 @@ class Metrics:
             "Objects denied because they could not be judged, by reason (unknown-entry, error).",
             ("reason",),
         )
+        self.refused_requests = self._counter(
+            "revet_refused_requests",
+            "Requests that were no review that can be answered, by HTTP status.",
+            ("status",),
+        )
+        self.certificate_reloads = self._counter(
+            "revet_certificate_reloads",
+            "Certificates read again after a change, by result (ok, failed).",
+            ("result",),
+        )
+
+    def _add_wait_counters(self) -> None:
+        """Add those of what an answer may wait for."""
         self.image_questions = self._counter(
             "revet_image_questions",
             "Questions what a tag stands for, by how they were answered: known (asked seconds "
@@ -97,16 +111,6 @@ class Metrics:
             "revet_baseline_waits",
             "Pods that came into a namespace without what policies write into it, dry runs left "
             "out, by result (held, admitted: the operator had a minute).",
-            ("result",),
-        )
-        self.refused_requests = self._counter(
-            "revet_refused_requests",
-            "Requests that were no review that can be answered, by HTTP status.",
-            ("status",),
-        )
-        self.certificate_reloads = self._counter(
-            "revet_certificate_reloads",
-            "Certificates read again after a change, by result (ok, failed).",
             ("result",),
         )
 
