@@ -17,7 +17,8 @@ _COLUMNS: Final = (1 << _COLUMN_BITS) - 1
 Places: TypeAlias = "array[int]"
 """Packed places in reading order, a parent before its children."""
 
-_Children: TypeAlias = dict[str, tuple[object, int]]
+_Child: TypeAlias = tuple[object, int]
+"""A value, and how many nodes stand between its parent and it."""
 
 
 class Place(NamedTuple):
@@ -69,7 +70,7 @@ class Tree:
 
     def items(self, field: str) -> Iterator["Tree"]:
         """Yield the items of a list in a field of the value, each as a tree of its own."""
-        found, before = _list_children(self.value)[field]
+        found, before = dict(_list_children(self.value))[field]
         items = found if isinstance(found, list) else []
         parts = split_places(self.places[before + 2 :], items)
         return (Tree(item, part) for item, part in zip(items, parts, strict=True))
@@ -77,11 +78,13 @@ class Tree:
 
 @dataclass(slots=True)
 class Locator:
-    """Locates many fields of one tree: what leads to them is walked once."""
+    """Locates many fields of one tree: what leads to them is walked once, and no further."""
 
     tree: Tree
     _walked: dict[str, tuple[object, int, bool]] = field(default_factory=dict)
-    _children: dict[str, "_Children"] = field(default_factory=dict)
+    _children: dict[str, tuple[dict[str, _Child], Iterator[tuple[str, _Child]]]] = field(
+        default_factory=dict
+    )
 
     def locate(self, pointer: str) -> Place:
         """Return the place of what `pointer` names, as Tree.locate does."""
@@ -104,26 +107,30 @@ class Locator:
         found = self._step(parent, value, *split(f"/{token}")) if is_there else None
         return (value, index, False) if found is None else (found[0], index + 1 + found[1], True)
 
-    def _step(self, parent: str, value: object, token: str) -> tuple[object, int] | None:
-        children = self._children.get(parent)
-        if children is None:
-            children = self._children[parent] = _list_children(value)
-        return children.get(token)
+    def _step(self, parent: str, value: object, token: str) -> _Child | None:
+        if parent not in self._children:
+            self._children[parent] = {}, _list_children(value)
+        seen, following = self._children[parent]
+        while token not in seen:
+            try:
+                name, child = next(following)
+            except StopIteration:
+                return None
+            seen[name] = child
+        return seen[token]
 
 
-def _list_children(value: object) -> _Children:
-    """Return each child by its token, and how many nodes stand between its parent and it."""
+def _list_children(value: object) -> Iterator[tuple[str, _Child]]:
+    """Yield each child with its token; it is counted only where somebody asks for the next."""
     items: Iterable[tuple[str, object]] = ()
     if isinstance(value, dict):
         items = value.items()
     elif isinstance(value, list):
         items = ((str(position), child) for position, child in enumerate(value))
-    found: _Children = {}
     before = 0
     for token, child in items:
-        found[token] = (child, before)
+        yield token, (child, before)
         before += count_nodes(child)
-    return found
 
 
 def count_nodes(value: object) -> int:

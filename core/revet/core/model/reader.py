@@ -57,7 +57,7 @@ class Reader(Generic[T]):
         except msgspec.ValidationError:
             if b"null" not in bytes(data):
                 raise
-            return self.convert(msgspec.json.decode(data))
+            return self._fill_and_convert(msgspec.json.decode(data))
 
     def convert(self, value: Any) -> T:  # noqa: ANN401 -- JSON of any shape
         """Read JSON that is decoded already.
@@ -66,6 +66,12 @@ class Reader(Generic[T]):
             msgspec.ValidationError: it does not fit; the message names the field.
 
         """
+        try:
+            return msgspec.convert(value, self._wire)
+        except msgspec.ValidationError:
+            return self._fill_and_convert(value)
+
+    def _fill_and_convert(self, value: Any) -> T:  # noqa: ANN401 -- JSON of any shape
         filled = None if value is None else _fill(value, self._type)
         return msgspec.convert(filled, self._wire)
 
