@@ -6,8 +6,8 @@ import logging
 import signal
 import socket
 import sys
-from collections.abc import Callable
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
 from functools import partial
 from typing import Final
@@ -162,6 +162,22 @@ def _ill(queue: Queue) -> str | None:
     return f"nothing was reconciled for {queue.stalled_s:.0f} s, though something is due"
 
 
+@asynccontextmanager
+async def _telling(context: Context) -> AsyncIterator[None]:
+    """Serve metrics, and how we are."""
+    context.metrics.queue_late.set_function(lambda: context.queue.late_s)
+    health = health_app(context.metrics.expose, lambda: None, partial(_ill, context.queue))
+    runner = web.AppRunner(health, access_log=None)
+    await runner.setup()
+    try:
+        address = context.settings.health
+        await web.TCPSite(runner, address.host or None, address.port).start()
+        context.log.write("listening", server="health", host=address.host, port=address.port)
+        yield
+    finally:
+        await runner.cleanup()
+
+
 async def run(settings: Settings) -> None:
     """Run the operator until SIGTERM or SIGINT, or until it leads no more.
 
@@ -187,14 +203,7 @@ async def run(settings: Settings) -> None:
     async with AsyncExitStack() as stack:
         kube = await stack.enter_async_context(connect(settings.kubeconfig))
         context = _context(settings, kube, metrics, log)
-        metrics.queue_late.set_function(lambda: context.queue.late_s)
-        health = health_app(metrics.expose, lambda: None, partial(_ill, context.queue))
-        runner = web.AppRunner(health, access_log=None)
-        await runner.setup()
-        stack.push_async_callback(runner.cleanup)
-        address = settings.health
-        await web.TCPSite(runner, address.host or None, address.port).start()
-        log.write("listening", server="health", host=address.host, port=address.port)
+        await stack.enter_async_context(_telling(context))
         task = asyncio.create_task(_elect(context, end, take_signals))
         # An election that fails by itself must not leave a process that does nothing.
         task.add_done_callback(lambda _: end("the election ended"))
