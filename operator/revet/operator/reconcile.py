@@ -47,9 +47,9 @@ class Reconciler:
         context: Context,
         audit: Audit,
         credentials: Credentials | None = None,
-        runtime: Callable[[str], Verdict | None] = lambda _: None,
+        runtime: Callable[[str, str], Verdict | None] = lambda *_: None,
     ) -> None:
-        """Set up; nothing is known yet. `runtime` tells what sensors say of a policy, by name."""
+        """Set up; nothing is known yet. `runtime` tells what sensors say, by name and uid."""
         self._context = context
         self._audit = audit
         self._runtime = runtime
@@ -274,7 +274,7 @@ class Reconciler:
             left=any(drift.left for drift in drifts),
             counts=tally.counts(len(selected)) if tally else None,
             top=tally.top() if tally else (),
-            runtime=self._runtime(seen.name),
+            runtime=self._runtime(seen.name, seen.uid),
         )
 
     def _errors(self, name: str, selected: list[str]) -> list[str]:
