@@ -21,7 +21,7 @@ from revet.adapters.address import Address, SettingsError
 from revet.adapters.clock import Timestamps
 from revet.adapters.health import health_app
 from revet.adapters.kube import Kube, KubeError, connect
-from revet.adapters.listening import listening
+from revet.adapters.listening import serving
 from revet.adapters.log import LibraryHandler, Log
 from revet.adapters.tls import ServingCertificate
 from revet.core.render.webhook import SYSTEM_NAMESPACES
@@ -93,10 +93,10 @@ class Ingest:
         at, log = self._settings, self._log
         async with AsyncExitStack() as stack:
             health = web.AppRunner(health_app(self._expose, self.unready), access_log=None)
-            await stack.enter_async_context(listening(health, at.health, "health", log))
+            await stack.enter_async_context(serving(health, at.health, "health", log))
             doors = web.ServerRunner(self._doors.server(), shutdown_timeout=_SHUTDOWN_S)
             tls = self._certificate.context
-            await stack.enter_async_context(listening(doors, at.listen, "ingest", log, tls))
+            await stack.enter_async_context(serving(doors, at.listen, "ingest", log, tls))
             async with asyncio.TaskGroup() as tasks:
                 background = [
                     tasks.create_task(work)

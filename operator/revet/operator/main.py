@@ -23,7 +23,7 @@ from revet.adapters.events import EventRecorder
 from revet.adapters.health import health_app
 from revet.adapters.kube import Kube, KubeError, connect
 from revet.adapters.lease import Lease
-from revet.adapters.listening import listening
+from revet.adapters.listening import serving
 from revet.adapters.log import LibraryHandler, Log
 from revet.adapters.objects import Objects
 from revet.core.render.webhook import SYSTEM_NAMESPACES
@@ -169,7 +169,7 @@ async def _telling(context: Context) -> AsyncIterator[None]:
     context.metrics.queue_late.set_function(lambda: context.queue.late_s)
     health = health_app(context.metrics.expose, lambda: None, partial(_ill, context.queue))
     runner = web.AppRunner(health, access_log=None)
-    async with listening(runner, context.settings.health, "health", context.log):
+    async with serving(runner, context.settings.health, "health", context.log):
         yield
 
 

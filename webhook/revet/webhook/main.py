@@ -8,6 +8,7 @@ import sys
 import time
 from contextlib import AsyncExitStack
 from functools import partial
+from http import HTTPStatus
 from math import isinf
 from pathlib import Path
 from typing import Annotated, Final
@@ -22,17 +23,18 @@ from revet.adapters.clock import Timestamps, now
 from revet.adapters.events import EventRecorder
 from revet.adapters.health import health_app
 from revet.adapters.kube import Kube, KubeError, connect
-from revet.adapters.listening import listening
+from revet.adapters.listening import listening, serving
 from revet.adapters.log import LibraryHandler, Log
 from revet.adapters.tls import ServingCertificate
 from revet.adapters.watcher import Freshness, Watcher
 from revet.core.render.webhook import SYSTEM_NAMESPACES
-from revet.webhook.app import Doors
+from revet.webhook.doors import Doors
 from revet.webhook.images import Images
 from revet.webhook.metrics import Metrics
 from revet.webhook.policies import NAMESPACES, POLICIES, Knowledge
 from revet.webhook.references import References
 from revet.webhook.reviewer import Reviewer
+from revet.webhook.server import Server
 from revet.webhook.settings import Settings
 
 _BAD_INPUT: Final = 2
@@ -65,7 +67,7 @@ class Webhook:
         reviewer = Reviewer(
             knowledge, self.metrics, log, self._events, time.perf_counter, self._images
         )
-        self._doors = Doors(reviewer, self.metrics)
+        self._server = Server(Doors(reviewer).admit, self._count_refusal, self._fail)
         self._certificate = ServingCertificate(
             settings.tls_cert, settings.tls_key, self._note_reload
         )
@@ -87,10 +89,11 @@ class Webhook:
                 access_log=None,
                 shutdown_timeout=_SHUTDOWN_S,
             )
-            await stack.enter_async_context(listening(health, at.health, "health", log))
-            doors = web.ServerRunner(self._doors.server(), shutdown_timeout=_SHUTDOWN_S)
+            await stack.enter_async_context(serving(health, at.health, "health", log))
+            stack.push_async_callback(self._server.end, _SHUTDOWN_S)
             tls = self._certificate.context
-            await stack.enter_async_context(listening(doors, at.listen, "admission", log, tls))
+            admission = listening(self._server, at.listen, "admission", log, tls)
+            await stack.enter_async_context(admission)
             async with asyncio.TaskGroup() as tasks:
                 background = [
                     tasks.create_task(work)
@@ -100,10 +103,11 @@ class Webhook:
                         self._references.run(self._kube),
                         self._events.run(),
                         self._certificate.follow(),
+                        self._server.run(),
                     )
                 ]
                 await stop.wait()
-                self._doors.draining = True
+                self._server.is_draining = True
                 self._log.write("draining", seconds=self._settings.drain_s)
                 await asyncio.sleep(self._settings.drain_s)
                 await stack.aclose()
@@ -113,7 +117,7 @@ class Webhook:
 
     def unready(self) -> str | None:
         """Return why the API server should not call this replica, None where it should."""
-        if self._doors.draining:
+        if self._server.is_draining:
             return "draining"
         for name, freshness in self._watches.items():
             if not freshness.is_synced:
@@ -127,6 +131,12 @@ class Webhook:
             return f"not listed yet: {', '.join(unlisted)}"
         self._was_ready = True
         return None
+
+    def _count_refusal(self, status: HTTPStatus) -> None:
+        self.metrics.refused_requests.labels(str(status.value)).inc()
+
+    def _fail(self, error: Exception) -> None:
+        self._log.fail(error, about="connection")
 
     def _count_question(self, answer: str) -> None:
         self.metrics.image_questions.labels(answer).inc()
