@@ -56,8 +56,15 @@ class _List(msgspec.Struct):
     items: list[msgspec.Raw] | None = None
 
 
+#: What is told first of a watch: that the server has taken the question.
+OPENED: Final = "OPENED"
+
+
 class WatchEvent(msgspec.Struct):
-    """A line of a watch: ADDED, MODIFIED, DELETED, BOOKMARK or ERROR, and the object."""
+    """A line of a watch: ADDED, MODIFIED, DELETED, BOOKMARK or ERROR, and the object.
+
+    Before the first line OPENED comes, which is no line and has no object.
+    """
 
     type: str
     object: msgspec.Raw = msgspec.Raw(b"null")
@@ -122,8 +129,8 @@ class Kube:
     ) -> AsyncIterator[WatchEvent]:
         """Yield what happens after `version`, until the server ends the watch.
 
-        The server sends a bookmark about every minute; a silence of `silence_s` seconds counts as a
-        broken connection.
+        The server sends a bookmark about every minute, once its etcd has told of anything newer
+        than `version`; a silence of `silence_s` seconds counts as a broken connection.
 
         Raises:
             KubeError: the connection broke, was silent, or was refused.
@@ -142,6 +149,7 @@ class Kube:
             "GET", collection.path, query, headers, None, timeout
         ) as response:
             await _raise_for_status(response, collection.path)
+            yield WatchEvent(OPENED)
             async for line in response.content:
                 yield msgspec.json.decode(line, type=WatchEvent)
 

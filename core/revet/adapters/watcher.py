@@ -8,7 +8,7 @@ from typing import Final, Protocol
 
 import msgspec
 
-from revet.adapters.kube import Collection, Kube, KubeError, WatchEvent
+from revet.adapters.kube import OPENED, Collection, Kube, KubeError, WatchEvent
 
 _BACKOFF_S: Final = (0.2, 0.5, 1.0, 2.0, 5.0)
 #: Bookmarks come about once a minute; one that is half a minute late means a broken connection.
@@ -141,10 +141,14 @@ class Watcher:
 
     async def _watch(self) -> None:
         async for event in self._kube.watch(self._collection, self._version, _SILENCE_S):
+            # Whoever goes on from where we were says that nothing was missed until then. Of what
+            # never changes some servers say no more, as long as their etcd sends no progress.
+            self._freshness.mark()
+            if event.type == OPENED:
+                continue
             # Kept at once: after a break the old versions must not come by a second time.
             self._version = self._take(event) or self._version
             self._failures = 0
-            self._freshness.mark()
 
     def _take(self, event: WatchEvent) -> str:
         data = bytes(event.object)
