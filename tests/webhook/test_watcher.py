@@ -201,15 +201,20 @@ async def test_silence_counts_as_broken(watch: Watch, monkeypatch: pytest.Monkey
         assert watched.complaints
 
 
-async def test_a_watch_that_is_taken_up_is_a_word(watch: Watch) -> None:
-    # An API server that has just started sends no bookmark for two minutes where nothing changes.
-    async def end(_: web.StreamResponse) -> None:
-        watched.clock.now += 100
-
-    script = ListWatch([page(7)], [end])
+async def test_a_watch_that_goes_on_is_a_word(
+    watch: Watch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watcher, "_SILENCE_S", 0.2)
+    # One that is refused is none.
+    script = ListWatch([page(7)], [stay, 503, 503, stay])
     async with watch(script) as watched:
-        await until(lambda: len(script.watched) == 2)
+        await until(lambda: len(script.watched) == 1)
+        watched.clock.now += 130
+        await until(lambda: len(script.watched) == 3)
+        assert watched.freshness.age_s == 130
         await until(lambda: watched.freshness.age_s == 0)
+        assert len(script.watched) == 4
+        assert len(script.listed) == 1
 
 
 async def test_age_is_since_the_last_word(watch: Watch) -> None:

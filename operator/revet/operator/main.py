@@ -219,6 +219,7 @@ def serve(
     webhook_url: flags.WebhookUrl = None,
     ingest_service: flags.IngestService = None,
     ingest_url: flags.IngestUrl = None,
+    quarantine: flags.Quarantine = False,
     owner: flags.Owner = "revet-operator",
     system_namespace: flags.SystemNamespaces = None,
     tolerated_key: flags.ToleratedKeys = None,
@@ -243,6 +244,7 @@ def serve(
             identity=identity or socket.gethostname(),
             ingest_service=ingest_service,
             ingest_url=ingest_url and parse_url(ingest_url, "--ingest-url"),
+            quarantines=quarantine,
         )
         uvloop.run(run(settings))
     except (SettingsError, KubeError, OSError) as error:
