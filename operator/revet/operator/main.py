@@ -32,6 +32,7 @@ from revet.operator.context import Context
 from revet.operator.credentials import Credentials
 from revet.operator.drift import DriftTeller
 from revet.operator.election import elect
+from revet.operator.feeds import Feeds
 from revet.operator.intake import Intake
 from revet.operator.metrics import Metrics
 from revet.operator.owner import read_owner
@@ -62,6 +63,7 @@ def _context(settings: Settings, kube: Kube, metrics: Metrics, log: Log) -> Cont
     queue = Queue(clock)
     recorder = EventRecorder(kube, "revet-operator", now, clock, log.complain)
     teller = DriftTeller(metrics, recorder)
+    feeds = Feeds(clock, log.complain)
     writer = Writer(objects, picture, settings.tolerated_keys, clock, queue.add, teller.tell)
     return Context(
         settings,
@@ -73,7 +75,8 @@ def _context(settings: Settings, kube: Kube, metrics: Metrics, log: Log) -> Cont
         writer,
         metrics,
         log,
-        Surveyor(kube, settings.system_namespaces, clock, log.complain),
+        feeds,
+        Surveyor(kube, feeds, settings.system_namespaces, clock, log.complain),
         now=lambda: datetime.now(UTC),
         recorder=recorder,
     )
@@ -94,6 +97,7 @@ async def _lead(context: Context, asked: Callable[[], None]) -> None:
         tasks.create_task(reconciler.holdings.run())
         tasks.create_task(reconciler.run())
         tasks.create_task(reconciler.entries.confirmations.run())
+        tasks.create_task(context.feeds.run(context.kube))
         tasks.create_task(audit.run())
         tasks.create_task(context.recorder.run())
         context.surveyor.see_cilium(context.picture, context.queue.add_all)

@@ -139,7 +139,7 @@ class Reconciler:
             self._context.writer.forget_policy(name)
         elif seen.is_kept:
             # What stands is told also where not all of it could be written.
-            _, problems = await self.isolation.keep(seen, self._selected(name))
+            _, problems = await self.isolation.keep(name)
             if problems:
                 raise KubeError(listed(problems))
 
