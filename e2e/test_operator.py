@@ -20,16 +20,6 @@ BEFORE: Final = "revet.dev/pod-security-before"
 ENTRIES: Final = "validatingwebhookconfiguration/revet"
 
 
-@pytest.fixture(scope="module")
-def running(release: Release) -> Iterator[Release]:
-    """Run both processes."""
-    try:
-        release.start()
-        yield release
-    finally:
-        release.stop()
-
-
 @pytest.fixture
 def namespace(running: Release) -> Iterator[str]:
     """Give a namespace, privileged before, that a policy with every part selects."""

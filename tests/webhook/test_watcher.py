@@ -201,18 +201,30 @@ async def test_silence_counts_as_broken(watch: Watch, monkeypatch: pytest.Monkey
         assert watched.complaints
 
 
+async def test_a_watch_that_is_taken_up_is_a_word(watch: Watch) -> None:
+    # An API server that has just started sends no bookmark for two minutes where nothing changes.
+    async def end(_: web.StreamResponse) -> None:
+        watched.clock.now += 100
+
+    script = ListWatch([page(7)], [end])
+    async with watch(script) as watched:
+        await until(lambda: len(script.watched) == 2)
+        await until(lambda: watched.freshness.age_s == 0)
+
+
 async def test_age_is_since_the_last_word(watch: Watch) -> None:
     word = asyncio.Event()
 
     async def wait(response: web.StreamResponse) -> None:
+        await response.write(event("ADDED", item("a", 8)))
         await word.wait()
-        await response.write(event("BOOKMARK", {"metadata": {"resourceVersion": "8"}}))
+        await response.write(event("BOOKMARK", {"metadata": {"resourceVersion": "9"}}))
         await stay(response)
 
     async with watch(ListWatch([page(7)], [wait])) as watched:
         assert not watched.freshness.is_synced
         assert watched.freshness.age_s == float("inf")
-        await until(lambda: watched.freshness.is_synced)
+        await until(lambda: watched.copy.versions)
         assert watched.freshness.age_s == 0
         watched.clock.now += 130
         assert watched.freshness.age_s == 130
