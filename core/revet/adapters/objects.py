@@ -82,6 +82,17 @@ class Objects:
         )
         return _decode(answer)
 
+    async def create(self, manifest: Manifest) -> Manifest:
+        """Make an object that is not there yet, and return it as it stands then.
+
+        Raises:
+            KubeError: refused, there already, or no answer.
+
+        """
+        path = path_of(manifest["kind"], manifest["metadata"].get("namespace", ""))
+        query = {"fieldManager": FIELD_MANAGER}
+        return _decode(await self._kube.request("POST", path, query, body=manifest))
+
     async def patch(
         self, manifest: Manifest, operations: Sequence[Mapping[str, Any]], subresource: str = ""
     ) -> Manifest:

@@ -28,6 +28,7 @@ from revet.adapters.objects import Objects
 from revet.core.render.webhook import SYSTEM_NAMESPACES
 from revet.operator import flags, handlers
 from revet.operator.audit import Audit
+from revet.operator.canary import Canary
 from revet.operator.context import Context
 from revet.operator.credentials import Credentials
 from revet.operator.drift import DriftTeller
@@ -41,7 +42,7 @@ from revet.operator.queue import Queue
 from revet.operator.reconcile import Reconciler
 from revet.operator.resync import keep_fresh
 from revet.operator.runtime import RuntimeWatch
-from revet.operator.settings import Settings, parse_url
+from revet.operator.settings import Settings, parse_canary, parse_url
 from revet.operator.surveyor import Surveyor
 from revet.operator.watches import watch
 from revet.operator.writer import Writer
@@ -91,7 +92,8 @@ async def _lead(context: Context, asked: Callable[[], None]) -> None:
     audit = Audit(context)
     credentials = Credentials(context)
     runtime = RuntimeWatch(context, context.recorder, credentials)
-    reconciler = Reconciler(context, audit, credentials, runtime.verdict)
+    canary = Canary(context)
+    reconciler = Reconciler(context, audit, credentials, runtime.verdict, canary.told)
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(intake.run())
         tasks.create_task(reconciler.holdings.run())
@@ -103,6 +105,7 @@ async def _lead(context: Context, asked: Callable[[], None]) -> None:
         context.surveyor.see_cilium(context.picture, context.queue.add_all)
         tasks.create_task(context.surveyor.run(reconciler.isolation.note_changes))
         tasks.create_task(runtime.run())
+        tasks.create_task(canary.run())
         tasks.create_task(keep_fresh(reconciler, context, _FRESH_EVERY_S))
         tasks.create_task(watch(context, intake))
         tasks.create_task(_watch_policies(context, intake, asked))
@@ -211,6 +214,8 @@ def serve(
     audit_interval: flags.AuditInterval = 600,
     lease: flags.Lease = "revet-operator",
     identity: flags.Identity = None,
+    canary_image: flags.CanaryImage = None,
+    canary_timeout: flags.CanaryTimeout = 120,
 ) -> None:
     """Run Revet's operator."""
     try:
@@ -228,6 +233,7 @@ def serve(
             identity=identity or socket.gethostname(),
             ingest_service=ingest_service,
             ingest_url=ingest_url and parse_url(ingest_url, "--ingest-url"),
+            canary=parse_canary(canary_image, canary_timeout) if canary_image else None,
         )
         uvloop.run(run(settings))
     except (SettingsError, KubeError, OSError) as error:

@@ -9,6 +9,7 @@ from typing import Any, Final, NamedTuple
 from pydantic import ValidationError
 
 from revet.adapters.kube import KubeError
+from revet.core.canary import Verdict as CanaryVerdict
 from revet.core.model.mode import Mode
 from revet.core.model.policy import GROUP, KIND, VERSION
 from revet.core.model.policy_status import HardeningPolicyStatus
@@ -48,11 +49,16 @@ class Reconciler:
         audit: Audit,
         credentials: Credentials | None = None,
         runtime: Callable[[str], Verdict | None] = lambda _: None,
+        enforced: Callable[[str], CanaryVerdict | None] = lambda _: None,
     ) -> None:
-        """Set up; nothing is known yet. `runtime` tells what sensors say of a policy, by name."""
+        """Set up; nothing is known yet.
+
+        Of a policy, by name, `runtime` tells what sensors say, `enforced` what the canary does.
+        """
         self._context = context
         self._audit = audit
         self._runtime = runtime
+        self._enforced = enforced
         self.entries = Entries(context, credentials)
         self.isolation = Isolation(context)
         self.holdings = Holdings(context)
@@ -275,6 +281,7 @@ class Reconciler:
             counts=tally.counts(len(selected)) if tally else None,
             top=tally.top() if tally else (),
             runtime=self._runtime(seen.name),
+            enforced=self._enforced(seen.name),
         )
 
     def _errors(self, name: str, selected: list[str]) -> list[str]:

@@ -150,6 +150,5 @@ SETTINGS: dict[str, tuple[str, ...]] = {
 UNSUPPORTED: tuple[str, ...] = (
     "spec.exceptions",
     "spec.breakGlass",
-    "spec.network.canary",
     "spec.runtime.respond",
 )

@@ -27,6 +27,8 @@ PINNED_ANNOTATION: Final = "revet.dev/pinned"
 
 BREAK_GLASS_LABEL: Final = "revet.dev/break-glass"
 QUARANTINE_LABEL: Final = "revet.dev/quarantine"
+#: On what the canary has made, and takes away again: which try it is of.
+CANARY_LABEL: Final = "revet.dev/canary"
 #: On a pod: the name of the database that it may reach.
 DB_CLIENT_LABEL: Final = "revet.dev/db-client"
 
