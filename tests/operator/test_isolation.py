@@ -29,16 +29,23 @@ class Refusing(Written):
     def __init__(self) -> None:
         super().__init__()
         self.refused: set[str] = set()
+        #: Namespaces and names, in the order in which it was done.
+        self.applied: list[tuple[str, str]] = []
+        self.deleted: list[tuple[str, str]] = []
 
     async def apply(self, manifest: Manifest, subresource: str = "") -> Manifest:
         """Answer as the writer's tests have it, or refuse."""
         self._check(manifest)
+        metadata = manifest["metadata"]
+        self.applied.append((metadata.get("namespace", ""), metadata["name"]))
         return await super().apply(manifest, subresource)
 
     async def delete(self, manifest: Manifest) -> None:
         """Note it, or refuse."""
         self._check(manifest)
-        self.done.append(f"delete in {manifest['metadata']['namespace']}")
+        metadata = manifest["metadata"]
+        self.deleted.append((metadata["namespace"], metadata["name"]))
+        self.done.append(f"delete in {metadata['namespace']}")
 
     def _check(self, manifest: Manifest) -> None:
         place = manifest["metadata"].get("namespace")
@@ -56,9 +63,9 @@ class Desk:
         self.context = replace(context, writer=writer)
         self.isolation = Isolation(self.context)
 
-    def policy(self, version: int = 1, mode: str = "Enforce") -> PolicySeen:
+    def policy(self, version: int = 1, mode: str = "Enforce", *, dns: bool = False) -> PolicySeen:
         """See the policy, at a version."""
-        manifest = policy("strict", LABELS, network={"mode": mode, "allow": {"dns": False}})
+        manifest = policy("strict", LABELS, network={"mode": mode, "allow": {"dns": dns}})
         manifest["metadata"] |= {"uid": "p", "resourceVersion": f"{version}", "generation": version}
         self.picture.see_policy(manifest, gone=False)
         return self.picture.policies["strict"]
@@ -97,6 +104,23 @@ async def test_one_that_cannot_be_deleted_keeps_no_other(desk: Desk) -> None:
     assert standing == []
     assert problems == ["no quota in a", "no quota in b"]
     assert desk.objects.done == ["delete in c"]
+
+
+async def test_the_default_deny_comes_last_and_goes_first(desk: Desk) -> None:
+    """Else somebody is isolated for a moment, without what is allowed."""
+    desk.policy(dns=True)
+    desk.namespaces("a", "b")
+    await desk.isolation.keep("strict")
+    roles = [name.rpartition("-")[2] for _, name in desk.objects.applied]
+    assert sorted(roles) == ["dns", "dns", "isolate", "isolate"]
+    assert all(_order(desk.objects.applied, each) == ["dns", "isolate"] for each in ("a", "b"))
+    desk.policy(2, "Audit")
+    await desk.isolation.keep("strict")
+    assert all(_order(desk.objects.deleted, each) == ["isolate", "dns"] for each in ("a", "b"))
+
+
+def _order(places: list[tuple[str, str]], namespace: str) -> list[str]:
+    return [name.rpartition("-")[2] for home, name in places if home == namespace]
 
 
 async def test_where_nothing_is_to_be_written_nothing_is(desk: Desk) -> None:

@@ -14,7 +14,7 @@ from revet.core.network.facts import ClusterFacts, Place
 from revet.core.network.limits import Limits, Surroundings, find_limits
 from revet.core.network.survey import EVERYWHERE
 from revet.core.plan import find_stale, identify
-from revet.core.render.isolation_names import ISOLATING
+from revet.core.render.isolation_names import ISOLATING, is_default_deny
 from revet.core.render.networkpolicy import network_policies
 from revet.core.status import listed
 from revet.operator.context import Context
@@ -235,7 +235,8 @@ class Isolation:
 
     async def _prune(self, stale: Iterable[Manifest]) -> list[str]:
         problems: list[str] = []
-        for live in stale:
+        # The default deny goes before what is allowed: no request is cut in between.
+        for live in sorted(stale, key=lambda each: not is_default_deny(each["metadata"]["name"])):
             try:
                 await self._context.writer.prune(live)
             except KubeError as error:
