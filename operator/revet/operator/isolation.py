@@ -14,13 +14,14 @@ from revet.core.network.facts import ClusterFacts, Place
 from revet.core.network.limits import Limits, Surroundings, find_limits
 from revet.core.network.survey import EVERYWHERE
 from revet.core.plan import find_stale, identify
-from revet.core.render.isolation_names import ISOLATING, is_default_deny
+from revet.core.render.isolation_names import ISOLATING
 from revet.core.render.networkpolicy import network_policies
 from revet.core.status import listed
 from revet.operator.context import Context
 from revet.operator.lanes import run_in_lanes
 from revet.operator.ownership import Sharing
 from revet.operator.picture import Key, NamespaceSeen, PolicySeen
+from revet.operator.pruning import prune
 from revet.operator.writer import is_gone
 
 _LIST_S: Final = 10.0
@@ -69,9 +70,8 @@ class Isolation:
             left = {each.name for each in selected if BREAK_GLASS_LABEL in each.labels}
             owned = self._context.picture.owned(ISOLATING, seen.uid)
             stale = find_stale(wanted, owned, seen.uid)
-            problems += await self._prune(
-                each for each in stale if each["metadata"]["namespace"] not in left
-            )
+            going = [each for each in stale if each["metadata"]["namespace"] not in left]
+            problems += await prune(self._context.writer.prune, going)
         return standing, problems
 
     async def keep_at(self, name: str, policies: Iterable[str]) -> None:
@@ -108,7 +108,8 @@ class Isolation:
             wanted = {identify(each) for each in desired}
             stood = (identify(each) for each in (before.manifests if before else ()))
             live = (self._context.picture.objects.get(each) for each in stood if each not in wanted)
-            problems = await self._prune(each for each in live if each is not None)
+            going = [each for each in live if each is not None]
+            problems = await prune(self._context.writer.prune, going)
             if problems and before is not None:
                 # What could not be taken away is looked for again.
                 self._made[policy][name] = before
@@ -134,7 +135,7 @@ class Isolation:
         return sorted(self._standing.get(policy, ()))
 
     def forget(self, policy: str) -> None:
-        """Forget a policy that is gone: what it owned goes by the garbage collector."""
+        """Forget a policy that is gone."""
         self._standing.pop(policy, None)
         self._made.pop(policy, None)
 
@@ -232,16 +233,6 @@ class Isolation:
         except KubeError as error:
             return "" if is_gone(error) else str(error)
         return None
-
-    async def _prune(self, stale: Iterable[Manifest]) -> list[str]:
-        problems: list[str] = []
-        # The default deny goes before what is allowed: no request is cut in between.
-        for live in sorted(stale, key=lambda each: not is_default_deny(each["metadata"]["name"])):
-            try:
-                await self._context.writer.prune(live)
-            except KubeError as error:
-                problems.append(str(error))
-        return problems
 
 
 def _asks(policy: HardeningPolicy) -> bool:

@@ -23,6 +23,7 @@ from revet.operator.furnishing import Furnishing
 from revet.operator.holdings import Holdings
 from revet.operator.isolation import Isolation
 from revet.operator.picture import CLUSTER, Key, NamespaceSeen, PolicySeen
+from revet.operator.pruning import end_isolation
 from revet.operator.queue import Queue
 
 _WORKERS: Final = 16
@@ -51,10 +52,7 @@ class Reconciler:
         runtime: Callable[[str], Verdict | None] = lambda _: None,
         enforced: Callable[[str], CanaryVerdict | None] = lambda _: None,
     ) -> None:
-        """Set up; nothing is known yet.
-
-        Of a policy, by name, `runtime` tells what sensors say, `enforced` what the canary does.
-        """
+        """Set up. Of a policy, by name, `runtime` tells what sensors say, `enforced` the canary."""
         self._context = context
         self._audit = audit
         self._runtime = runtime
@@ -140,9 +138,10 @@ class Reconciler:
     async def _make_policy(self, name: str) -> None:
         seen = self._context.picture.policies.get(name)
         if seen is None:
-            # What it owned goes with it, by the garbage collector.
+            # What else it owned goes with it, by the garbage collector.
             self.isolation.forget(name)
             self._context.writer.forget_policy(name)
+            await end_isolation(self._context, name)
         elif seen.is_kept:
             # What stands is told also where not all of it could be written.
             _, problems = await self.isolation.keep(name)
