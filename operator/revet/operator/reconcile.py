@@ -49,10 +49,10 @@ class Reconciler:
         context: Context,
         audit: Audit,
         credentials: Credentials | None = None,
-        runtime: Callable[[str], Verdict | None] = lambda _: None,
+        runtime: Callable[[str, str], Verdict | None] = lambda *_: None,
         enforced: Callable[[str], CanaryVerdict | None] = lambda _: None,
     ) -> None:
-        """Set up. Of a policy, by name, `runtime` tells what sensors say, `enforced` the canary."""
+        """Set up. `runtime` tells what sensors say, by name and uid, `enforced` the canary."""
         self._context = context
         self._audit = audit
         self._runtime = runtime
@@ -279,7 +279,7 @@ class Reconciler:
             left=any(drift.left for drift in drifts),
             counts=tally.counts(len(selected)) if tally else None,
             top=tally.top() if tally else (),
-            runtime=self._runtime(seen.name),
+            runtime=self._runtime(seen.name, seen.uid),
             enforced=self._enforced(seen.name),
         )
 

@@ -80,9 +80,9 @@ class RuntimeWatch:
         self._more = Brakes(_MORE, REST_S)
         self._brakes = Brakes()
 
-    def verdict(self, policy: str) -> Verdict | None:
+    def verdict(self, policy: str, uid: str) -> Verdict | None:
         """Return what a policy's status is to say, None where that is not known yet."""
-        told = self._told.get(policy)
+        told = self._told_of(policy, uid)
         return told.verdict if told else None
 
     async def run(self) -> None:
@@ -121,7 +121,7 @@ class RuntimeWatch:
                 continue
             clear_s[seen.uid] = seconds(policy.spec.runtime.clear_after)
             listening.add(name)
-            told = self._told.get(name)
+            told = self._told_of(name, seen.uid)
             generation = (seen.uid, policy.metadata.generation)
             if (
                 everybody
@@ -165,7 +165,7 @@ class RuntimeWatch:
         self._tell(name, found, (seen.uid, policy.metadata.generation), now)
 
     def _tell(self, name: str, found: Verdict, generation: tuple[str, int], now: float) -> None:
-        told = self._told.get(name)
+        told = self._told_of(name, generation[0])
         if told is not None and replace(found, until=0.0) == replace(told.verdict, until=0.0):
             told.verdict, told.generation, told.due = found, generation, float("inf")
             told.judged = now
@@ -180,6 +180,11 @@ class RuntimeWatch:
             return
         self._told[name] = _Told(found, now, generation, judged=now)
         self._context.statuses.add(Key("status", name))
+
+    def _told_of(self, name: str, uid: str) -> _Told | None:
+        """Return what was told of a policy; one that had its name before is another."""
+        told = self._told.get(name)
+        return told if told is not None and told.generation[0] == uid else None
 
     def _may_add(self, name: str, told: _Told, now: float) -> bool:
         """Tell whether more may be told that is no flip: a little soon after it, then rarely."""

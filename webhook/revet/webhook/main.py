@@ -4,7 +4,6 @@ import asyncio
 import gc
 import logging
 import signal
-import ssl
 import sys
 import time
 from contextlib import AsyncExitStack
@@ -23,6 +22,7 @@ from revet.adapters.clock import Timestamps, now
 from revet.adapters.events import EventRecorder
 from revet.adapters.health import health_app
 from revet.adapters.kube import Kube, KubeError, connect
+from revet.adapters.listening import listening
 from revet.adapters.log import LibraryHandler, Log
 from revet.adapters.tls import ServingCertificate
 from revet.adapters.watcher import Freshness, Watcher
@@ -36,7 +36,6 @@ from revet.webhook.reviewer import Reviewer
 from revet.webhook.settings import Settings
 
 _BAD_INPUT: Final = 2
-_BACKLOG: Final = 1024
 _LOG_EVERY_S: Final = 0.005  # so that under load one write carries many lines
 _SHUTDOWN_S: Final = 5.0  # for answers under way: the API server waits no longer
 
@@ -81,16 +80,17 @@ class Webhook:
 
     async def serve(self, stop: asyncio.Event) -> None:
         """Serve until `stop` is set, then drain."""
+        at, log = self._settings, self._log
         async with AsyncExitStack() as stack:
             health = web.AppRunner(
                 health_app(self.metrics.expose, self.unready),
                 access_log=None,
                 shutdown_timeout=_SHUTDOWN_S,
             )
-            await self._listen(stack, health, self._settings.health, "health")
+            await stack.enter_async_context(listening(health, at.health, "health", log))
             doors = web.ServerRunner(self._doors.server(), shutdown_timeout=_SHUTDOWN_S)
             tls = self._certificate.context
-            await self._listen(stack, doors, self._settings.listen, "admission", tls)
+            await stack.enter_async_context(listening(doors, at.listen, "admission", log, tls))
             async with asyncio.TaskGroup() as tasks:
                 background = [
                     tasks.create_task(work)
@@ -110,27 +110,6 @@ class Webhook:
                 await self._images.close()
                 for task in background:
                     task.cancel()
-
-    async def _listen(
-        self,
-        stack: AsyncExitStack,
-        runner: web.BaseRunner,
-        address: Address,
-        name: str,
-        tls: ssl.SSLContext | None = None,
-    ) -> None:
-        await runner.setup()
-        stack.push_async_callback(runner.cleanup)
-        site = web.TCPSite(
-            runner, address.host or None, address.port, ssl_context=tls, backlog=_BACKLOG
-        )
-        try:
-            await site.start()
-        except OSError as error:
-            flag = "--health" if tls is None else "--listen"
-            raise SettingsError(f"{flag} {address.host}:{address.port}: {error}") from error
-        for host, port, *_ in runner.addresses:
-            self._log.write("listening", server=name, host=host, port=port)
 
     def unready(self) -> str | None:
         """Return why the API server should not call this replica, None where it should."""
