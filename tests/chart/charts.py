@@ -19,6 +19,8 @@ CHANGES: Final[Mapping[str, Any]] = {
     "toleratedKeys": ["control-plane", "example.com/managed"],
     "priorityClassName": "",
     "imagePullSecrets": ["registry"],
+    "canary.pinnedImage": f"registry.example.com/revet@sha256:{'0' * 64}",
+    "canary.timeout": 300,
     "monitoring.podMonitor": True,
     "monitoring.rules": True,
     "monitoring.labels": {"release": "prometheus"},

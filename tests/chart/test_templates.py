@@ -20,11 +20,12 @@ from revet.operator.main import serve as serve_operator
 from revet.operator.metrics import Metrics as OperatorMetrics
 from revet.webhook.main import serve as serve_webhook
 from revet.webhook.metrics import Metrics as WebhookMetrics
-from tests.chart.charts import CHANGES, QUARANTINE, defaults, find, render, render_text
+from tests.chart.charts import CHANGES, QUARANTINE, find, render, render_text
 from tests.support.check_files import read_manifest
 from tests.support.manifests import Manifest
 
 _MODES: Final[Mapping[str, Mapping[str, Any]]] = {"default values": {}, "all other values": CHANGES}
+_CANARY: Final = "revet-system-canary"
 _PROCESSES: Final = ("revet-operator", "revet-webhook")
 _PEOPLE: Final = ("policy-admin", "policy-viewer", "releaser")
 
@@ -49,6 +50,9 @@ def test_the_names_are_those_that_the_operator_knows(manifests: list[Manifest]) 
     if _has_ingest(manifests):
         expected |= {f"{kind}/revet-ingest" for kind in (*accounts, "Service")}
         expected.add("PodDisruptionBudget/revet-ingest")
+        # What has all other values has a canary, too.
+        expected |= {f"{kind}/revet-canary" for kind in ("Role", "RoleBinding")}
+        expected.add(f"Namespace/{_CANARY}")
     assert names - {"PodMonitor/revet", "PrometheusRule/revet"} == expected
 
 
@@ -63,8 +67,11 @@ def test_nothing_is_a_hook_or_a_webhook_configuration(manifests: list[Manifest])
 
 def test_namespaced_objects_are_in_the_release_s_namespace(manifests: list[Manifest]) -> None:
     for each in manifests:
-        wanted = None if each["kind"].startswith("ClusterRole") else "revet-system"
-        assert each["metadata"].get("namespace") == wanted, each["metadata"]["name"]
+        name, kind = each["metadata"]["name"], each["kind"]
+        wanted = _CANARY if name == "revet-canary" else "revet-system"
+        found = each["metadata"].get("namespace", wanted)
+        assert found == wanted, name
+        assert ("namespace" in each["metadata"]) is not kind.startswith(("ClusterRole", "Namesp"))
         assert each["metadata"]["labels"]["app.kubernetes.io/managed-by"] == "Helm"
 
 
@@ -134,7 +141,7 @@ def test_only_people_may_relabel(manifests: list[Manifest]) -> None:
     roles = {role for role, rule in _rules(manifests) if "relabel" in rule["verbs"]}
     assert roles == {"ClusterRole/revet-policy-admin"}
     bound = {each["roleRef"]["name"] for each in manifests if each["kind"].endswith("Binding")}
-    assert bound - {"revet-ingest"} == set(_PROCESSES)
+    assert bound - {"revet-ingest", "revet-canary"} == set(_PROCESSES)
 
 
 def _findings(deployment: Manifest) -> list[str]:
@@ -275,21 +282,6 @@ def test_alerts_ask_for_metrics_that_there_are(everything: list[Manifest]) -> No
     docs = (CHART.parents[1] / "docs" / "install.md").read_text(encoding="utf-8")
     told = re.findall(r"^\| `(Revet\w+)` \| .+ \|$", docs, re.MULTILINE)
     assert told == [rule["alert"] for rule in group["rules"]]
-
-
-def test_every_value_does_something() -> None:
-    assert set(CHANGES) == set(defaults())
-    # Labels of what is not made can't be seen.
-    shown = ("monitoring.rules", "monitoring.podMonitor", "ingest.enabled")
-    base: dict[str, Any] = dict.fromkeys(shown, True)
-    before = render_text(base)
-    unused = []
-    for path, value in CHANGES.items():
-        assert value != defaults()[path], path
-        changed = base | {path: defaults()[path] if path in base else value}
-        if render_text(changed) == before:
-            unused.append(path)
-    assert unused == []
 
 
 def test_the_chart_is_of_our_version() -> None:

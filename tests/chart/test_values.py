@@ -9,7 +9,7 @@ from typing import Any, Final
 import pytest
 
 from e2e.helm import CHART, Helm
-from tests.chart.charts import defaults, render_text
+from tests.chart.charts import CHANGES, defaults, render_text
 
 _BAD: Final[list[tuple[str, Any, str]]] = [
     ("replicas", 2, "additional properties 'replicas' not allowed"),
@@ -29,6 +29,8 @@ _BAD: Final[list[tuple[str, Any, str]]] = [
     ("systemNamespaces", ["Calico"], "does not match pattern"),
     ("systemNamespaces", ["a", "a"], "are equal"),
     ("toleratedKeys", ["a b"], "does not match pattern"),
+    ("canary.pinnedImage", "registry.example.com/revet:1.2.3", "does not match pattern"),
+    ("canary.timeout", 0, "minimum: got 0, want 1"),
     ("monitoring.rules", "yes", "got string, want boolean"),
     ("webhook.nodeSelector", {"pool": 1}, "got number, want string"),
     ("webhook.tolerations", [{"keys": "pool"}], "additional properties 'keys' not allowed"),
@@ -72,3 +74,19 @@ def test_the_documentation_names_each_value_with_its_default() -> None:
     rows = re.findall(r"^\| `([\w.]+)` \| `(.+?)` \| .+ \|$", text, re.MULTILINE)
     assert {path: json.loads(value) for path, value in rows} == defaults()
     assert len(rows) == len(defaults())
+
+
+def test_every_value_does_something() -> None:
+    assert set(CHANGES) == set(defaults())
+    # Labels of what is not made can't be seen.
+    shown = ("monitoring.rules", "monitoring.podMonitor", "ingest.enabled")
+    base: dict[str, Any] = dict.fromkeys(shown, True)
+    base["canary.pinnedImage"] = CHANGES["canary.pinnedImage"]
+    before = render_text(base)
+    unused = []
+    for path, value in CHANGES.items():
+        assert value != defaults()[path], path
+        changed = base | {path: defaults()[path] if path in base else value}
+        if render_text(changed) == before:
+            unused.append(path)
+    assert unused == []

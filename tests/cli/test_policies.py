@@ -133,9 +133,9 @@ def _tell(spec: str) -> str:
     ("spec", "line", "message"),
     [
         (
-            "  network:\n    mode: Enforce\n    canary: Enabled\n",
+            "  runtime:\n    rules: []\n    respond: []\n",
             9,
-            "HardeningPolicy p: spec.network.canary is not supported in this version",
+            "HardeningPolicy p: spec.runtime.respond is not supported in this version",
         ),
         (
             "  controls:\n  - {id: sysctls, mode: Audit}\n  - id: run-as-nonroot\n    mode: Warn\n",

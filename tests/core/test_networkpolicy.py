@@ -12,6 +12,7 @@ from revet.core.network.facts import (
     Place,
     PodPort,
 )
+from revet.core.render.allowance import render_addresses
 from revet.core.render.isolation_names import NAMES, is_named_for
 from revet.core.render.networkpolicy import network_policies
 from tests.support.policy_builder import build_policy
@@ -224,3 +225,23 @@ def test_the_longest_name_of_a_policy_fits() -> None:
     names = {each["metadata"]["name"] for each in (*one, *other)}
     assert len(names) == 6
     assert all(len(name) <= 63 for name in names)
+
+
+@pytest.mark.parametrize(
+    ("address", "block"),
+    [
+        ("10.0.0.1", "10.0.0.1/32"),
+        ("2001:db8::1", "2001:db8::1/128"),
+        ("::ffff:10.0.0.1", "10.0.0.1/32"),
+        ("169.254.169.254", None),
+        ("::ffff:169.254.169.254", None),
+        ("fd00:ec2:0:0::254", None),
+        ("fe80::1%eth0", None),
+        ("host.example", None),
+    ],
+)
+def test_an_address_is_a_block_and_never_that_of_the_metadata_service(
+    address: str, block: str | None
+) -> None:
+    rendered = render_addresses([address])
+    assert [each["ipBlock"]["cidr"] for each in rendered] == ([block] if block else [])

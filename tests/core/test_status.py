@@ -4,6 +4,10 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
+import pytest
+
+from revet.core.canary import Verdict
+from revet.core.model.condition import Truth
 from revet.core.model.policy_status import HardeningPolicyStatus
 from revet.core.status import Facts, policy_status, was_valid
 from tests.support.policy_builder import build_policy
@@ -90,3 +94,16 @@ def test_where_nothing_is_to_be_written_nothing_is_missing() -> None:
     told = {each.type: each for each in policy_status(POLICY, 1, missing, None, NOW).conditions}
     for kind in ("NetworkIsolated", "BaselineApplied"):
         assert (told[kind].reason, told[kind].message) == ("Incomplete", "not in a")
+
+
+@pytest.mark.parametrize("mode", ["Audit", "Enforce"])
+def test_what_the_canary_shows_is_told_and_nothing_before(mode: str) -> None:
+    def told(wish: str, facts: Facts) -> tuple[str, str]:
+        asked = build_policy(network={"mode": mode, "canary": wish})
+        return _told(policy_status(asked, 1, facts, None, NOW))["NetworkEnforced"][:2]
+
+    dropped = replace(FACTS, enforced=Verdict(Truth.TRUE, "Dropped", "it was"))
+    assert told("Enabled", FACTS) == ("Unknown", "Pending")
+    assert told("Enabled", dropped) == ("True", "Dropped")
+    unasked = ("Unknown", "NotProbed") if mode == "Enforce" else ("False", "NotAsked")
+    assert told("Disabled", dropped) == unasked

@@ -8,6 +8,7 @@ import pytest
 from revet.core.errors import ManifestError
 from revet.core.network.facts import NamespaceFacts
 from revet.core.network.survey import EVERYWHERE, KINDS, Survey
+from revet.core.render.owned import name_of
 from tests.network.world import World
 
 
@@ -119,3 +120,28 @@ def test_what_can_not_be_read_is_told_and_keeps_nothing_else() -> None:
     with pytest.raises(ManifestError):
         survey.put("Pod", b"{")
     assert survey.namespace("shop") == NamespaceFacts()
+
+
+def _wide(name: str, api_version: str, owner: str = "strict") -> bytes:
+    reference = {"apiVersion": api_version, "kind": "HardeningPolicy", "name": owner, "uid": "u"}
+    metadata = {
+        "name": name,
+        "namespace": "shop",
+        "labels": {"app.kubernetes.io/managed-by": "revet"},
+        "ownerReferences": [reference],
+    }
+    spec = {"podSelector": {}, "policyTypes": ["Ingress"], "ingress": [{}]}
+    return json.dumps({"metadata": metadata, "spec": spec}).encode()
+
+
+def test_what_opens_is_named_whatever_it_says_of_its_owner() -> None:
+    ours = "revet.dev/v1alpha1"
+    name = name_of("strict", "isolate")
+    # We would correct it, or take it away; or the garbage collector would.
+    hidden = [_wide(name, ours)]
+    # Nobody takes away what is owned by a kind that there is none of.
+    seen = [_wide(name, "evil.example/v1"), _wide(name, "revet.dev/v9"), _wide("open", ours)]
+    for data, openers in [(each, 0) for each in hidden] + [(each, 1) for each in seen]:
+        survey = Survey()
+        survey.put("NetworkPolicy", data)
+        assert len(survey.namespace("shop").openers) == openers

@@ -13,6 +13,7 @@ from revet.adapters.events import EventRecorder
 from revet.adapters.kube import Kube
 from revet.adapters.log import Log
 from revet.operator.context import Context
+from revet.operator.feeds import Feeds
 from revet.operator.metrics import Metrics
 from revet.operator.picture import Picture
 from revet.operator.queue import Queue
@@ -34,6 +35,7 @@ async def context(output: io.BytesIO) -> AsyncIterator[Context]:
     address = Address("127.0.0.1", 0)
     names = frozenset[str]()
     settings = Settings("revet-system", None, "s", None, "o", names, names, address, 600, "l", "i")
+    feeds = Feeds(clock, lambda _: None)
     async with ApiClient() as client:
         yield Context(
             settings,
@@ -45,7 +47,8 @@ async def context(output: io.BytesIO) -> AsyncIterator[Context]:
             Writer(objects, picture, names, clock, queue.add),
             Metrics(),
             Log(output, lambda: "now", lambda flush: flush),
-            listed_surveyor(Kube(client)),
+            feeds,
+            listed_surveyor(Kube(client), feeds),
             now=lambda: datetime.now(UTC),
             recorder=EventRecorder(Kube(client), "revet-operator", lambda: "now", clock, print),
         )

@@ -4,15 +4,15 @@ import asyncio
 
 from revet.adapters.kube import Kube
 from revet.core.network.survey import KINDS
+from revet.operator.feeds import Feeds, _Feed
 from revet.operator.surveyor import Surveyor
 
 
-def listed_surveyor(kube: Kube) -> Surveyor:
+def listed_surveyor(kube: Kube, feeds: Feeds) -> Surveyor:
     """Make one that needs no API server."""
     clock = asyncio.get_running_loop().time
-    surveyor = Surveyor(kube, frozenset(), clock, lambda _: None)
+    surveyor = Surveyor(kube, feeds, frozenset(), clock, lambda _: None)
+    surveyor.want()
     for kind in KINDS:
-        surveyor.open(kind)
-        surveyor.freshness[kind].mark()
-    surveyor._note_news()
+        feeds._open(_Feed(kind, (surveyor.name,))).copy.replace(())
     return surveyor

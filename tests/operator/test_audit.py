@@ -14,6 +14,7 @@ from revet.core.ledger import Place
 from revet.operator import audit
 from revet.operator.audit import Audit
 from revet.operator.context import Context
+from revet.operator.feeds import Feeds
 from revet.operator.picture import Key
 from tests.support.manifests import Manifest, namespace, pod, policy
 from tests.webhook.harness import until
@@ -87,11 +88,13 @@ async def auditing(
 ) -> AsyncIterator[Audit]:
     for name in ("_SETTLE_S", "_RESTS", "_TOLD_S"):
         monkeypatch.setattr(audit, name, 0)
-    made = Audit(replace(context, kube=world))
-    task = asyncio.create_task(made.run())
+    feeds = Feeds(asyncio.get_running_loop().time, context.log.complain)
+    made = Audit(replace(context, kube=world, feeds=feeds))
+    tasks = [asyncio.create_task(each) for each in (feeds.run(world), made.run())]
     yield made
-    assert not task.done(), "the audit has ended"
-    task.cancel()
+    assert not any(task.done() for task in tasks), "the audit has ended"
+    for task in tasks:
+        task.cancel()
 
 
 def _counts(auditing: Audit) -> tuple[int, int]:

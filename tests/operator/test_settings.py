@@ -41,6 +41,7 @@ def test_another_url_is_refused_by_name(url: str) -> None:
     [
         (["--health=x"], "--health 'x' is no address, must be HOST:PORT"),
         (["--webhook-url=http://h"], "--webhook-url 'http://h' must be https://HOST"),
+        (["--canary-image=revet:1"], "--canary-image 'revet:1' must be NAME@sha256:DIGEST"),
         (["--kubeconfig=/nowhere"], "can't read the configuration from /nowhere"),
     ],
 )

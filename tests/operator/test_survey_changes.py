@@ -10,6 +10,7 @@ from revet.adapters.kube import Kube, KubeError
 from revet.core.model.meta import Manifest
 from revet.core.network.survey import EVERYWHERE
 from revet.operator.context import Context
+from revet.operator.feeds import Feeds
 from revet.operator.isolation import Isolation
 from revet.operator.picture import Key
 from revet.operator.surveyor import Surveyor
@@ -58,12 +59,11 @@ class Desk:
 @pytest.fixture
 async def desk(context: Context) -> Desk:
     made = Desk(context)
-    seen = made.context.picture.policies["strict"]
     world = World()
     world.api_server()
     made.feed(world)
     await made.compare()
-    await made.isolation.keep(seen, list(made.context.picture.namespaces.values()))
+    await made.isolation.keep("strict")
     return made
 
 
@@ -104,9 +104,7 @@ async def test_what_is_about_the_cluster_is_about_every_policy(desk: Desk) -> No
 
 
 async def test_what_a_pass_over_all_has_read_is_no_reason_to_take_away(desk: Desk) -> None:
-    seen = desk.context.picture.policies["strict"]
-    selected = list(desk.context.picture.namespaces.values())
-    passing = asyncio.create_task(desk.isolation.keep(seen, selected))
+    passing = asyncio.create_task(desk.isolation.keep("strict"))
     await asyncio.sleep(0)
     desk.feed(_reader())
     await desk.compare()
@@ -119,19 +117,17 @@ async def test_before_everything_was_listed_nothing_is_written(context: Context)
     said: list[str] = []
     clock = asyncio.get_running_loop().time
     client = Kube(context.kube.client)
-    surveyor = Surveyor(client, frozenset(), clock, said.append)
+    surveyor = Surveyor(client, Feeds(clock, said.append), frozenset(), clock, said.append)
     desk = Desk(replace(context, surveyor=surveyor))
-    seen = desk.context.picture.policies["strict"]
-    selected = list(desk.context.picture.namespaces.values())
     desk.isolation.most_s = 0.01
-    standing, [problem] = await desk.isolation.keep(seen, selected)
+    standing, [problem] = await desk.isolation.keep("strict")
     assert standing == []
     assert problem.startswith("no NetworkPolicy is written: not listed yet: Pod, Service")
     assert desk.objects.done == []
     off: Manifest = policy("strict", LABELS, network={"mode": "Audit"})
     off["metadata"] |= {"uid": "p", "resourceVersion": "2", "generation": 2}
     desk.context.picture.see_policy(off, gone=False)
-    assert await desk.isolation.keep(desk.context.picture.policies["strict"], selected) == ([], [])
+    assert await desk.isolation.keep("strict") == ([], [])
 
 
 async def test_what_could_not_be_taken_away_is_looked_for_again(desk: Desk) -> None:

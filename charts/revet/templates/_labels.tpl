@@ -11,3 +11,18 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 app.kubernetes.io/name: revet
 app.kubernetes.io/component: {{ . }}
 {{- end }}
+
+{{/* The canary's namespace, outside every policy. */}}
+{{- define "revet.canary" -}}
+{{ .Release.Namespace }}-canary
+{{- end }}
+
+{{/* The namespaces that are outside every policy beside those that always are, as flags. */}}
+{{- define "revet.systemNamespaces" -}}
+{{- range .Values.systemNamespaces }}
+- --system-namespace={{ . }}
+{{- end }}
+{{- if .Values.canary.pinnedImage }}
+- --system-namespace={{ include "revet.canary" . }}
+{{- end }}
+{{- end }}

@@ -82,6 +82,17 @@ class Objects:
         )
         return _decode(answer)
 
+    async def create(self, manifest: Manifest) -> Manifest:
+        """Make an object that is not there yet, and return it as it stands then.
+
+        Raises:
+            KubeError: refused, there already, or no answer.
+
+        """
+        path = path_of(manifest["kind"], manifest["metadata"].get("namespace", ""))
+        query = {"fieldManager": FIELD_MANAGER}
+        return _decode(await self._kube.request("POST", path, query, body=manifest))
+
     async def patch(
         self, manifest: Manifest, operations: Sequence[Mapping[str, Any]], subresource: str = ""
     ) -> Manifest:
@@ -106,9 +117,22 @@ class Objects:
             KubeError: refused, another object by now, or no answer.
 
         """
+        await self._delete(manifest, "uid")
+
+    async def delete_as_seen(self, manifest: Manifest) -> None:
+        """Delete an object only if nobody has written it since it was seen.
+
+        Raises:
+            KubeError: refused, written by now (409), or no answer.
+
+        """
+        await self._delete(manifest, "uid", "resourceVersion")
+
+    async def _delete(self, manifest: Manifest, *seen: str) -> None:
         metadata = manifest["metadata"]
         path = path_of(manifest["kind"], metadata.get("namespace", ""), metadata["name"])
-        body = {"preconditions": {"uid": metadata["uid"]}, "propagationPolicy": "Background"}
+        preconditions = {key: metadata[key] for key in seen}
+        body = {"preconditions": preconditions, "propagationPolicy": "Background"}
         try:
             await self._kube.request("DELETE", path, body=body)
         except KubeError as error:

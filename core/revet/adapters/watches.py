@@ -1,11 +1,13 @@
 """Watchers of several kinds, each of which runs only while somebody needs what it tells."""
 
 import asyncio
-from collections.abc import Callable, Iterable
-from typing import NamedTuple
+from collections.abc import Callable, Hashable, Iterable
+from typing import Generic, NamedTuple, TypeVar
 
 from revet.adapters.kube import Collection, Kube
 from revet.adapters.watcher import Copy, Freshness, Watcher
+
+What = TypeVar("What", bound=Hashable)
 
 
 class Opened(NamedTuple):
@@ -18,44 +20,44 @@ class Opened(NamedTuple):
     refused_s: float | None = None
 
 
-class Watches:
-    """Opens and closes watchers as they are wanted."""
+class Watches(Generic[What]):
+    """Opens and closes watchers as they are wanted, each by what it is about: mostly a kind."""
 
     def __init__(
         self,
-        opened: Callable[[str], Opened],
-        closed: Callable[[str], None],
+        opened: Callable[[What], Opened],
+        closed: Callable[[What], None],
         complain: Callable[[str], None],
     ) -> None:
-        """Start without a watch; `opened` and `closed` are called when a kind's begins and ends."""
+        """Start without a watch; `opened` and `closed` are called when one begins and ends."""
         self._opened = opened
         self._closed = closed
         self._complain = complain
         self._wishes = asyncio.Event()
-        self.wanted: frozenset[str] = frozenset()
+        self.wanted: frozenset[What] = frozenset()
 
-    def want(self, kinds: Iterable[str]) -> None:
-        """Say which kinds are needed from now on."""
-        wanted = frozenset(kinds)
-        if wanted != self.wanted:
-            self.wanted = wanted
+    def want(self, wanted: Iterable[What]) -> None:
+        """Say what is needed from now on."""
+        now = frozenset(wanted)
+        if now != self.wanted:
+            self.wanted = now
             self._wishes.set()
 
     async def run(self, kube: Kube) -> None:
         """Watch what is needed, until cancelled."""
-        running: dict[str, asyncio.Task[None]] = {}
+        running: dict[What, asyncio.Task[None]] = {}
         async with asyncio.TaskGroup() as tasks:
             while True:
                 self._wishes.clear()
-                for kind in running.keys() - self.wanted:
-                    running.pop(kind).cancel()
-                    self._closed(kind)
-                for kind in sorted(self.wanted - running.keys()):
-                    running[kind] = tasks.create_task(self._watcher(kube, kind).run())
+                for about in running.keys() - self.wanted:
+                    running.pop(about).cancel()
+                    self._closed(about)
+                for about in sorted(self.wanted - running.keys(), key=str):
+                    running[about] = tasks.create_task(self._watcher(kube, about).run())
                 await self._wishes.wait()
 
-    def _watcher(self, kube: Kube, kind: str) -> Watcher:
-        opened = self._opened(kind)
+    def _watcher(self, kube: Kube, about: What) -> Watcher:
+        opened = self._opened(about)
         return Watcher(
             kube,
             opened.collection,

@@ -5,11 +5,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
+from revet.core.canary import Verdict as CanaryVerdict
 from revet.core.conditions import Observed, fold, rank
 from revet.core.model.condition import Condition, Truth
 from revet.core.model.policy import HardeningPolicy
 from revet.core.model.policy_images import Digest
-from revet.core.model.policy_network import Switch
+from revet.core.model.policy_network import Canary, Switch
 from revet.core.model.policy_status import Counts, HardeningPolicyStatus, TopFinding
 from revet.core.runtime.verdict import FEED, VIOLATIONS, Verdict
 
@@ -47,6 +48,7 @@ class Facts:
         counts: of the last audit; None before the first.
         top: of the last audit.
         runtime: what is told of the runtime sensors; None where that is not known yet.
+        enforced: what the canary has shown; None where it has not run yet.
 
     """
 
@@ -71,6 +73,7 @@ class Facts:
     counts: Counts | None = None
     top: tuple[TopFinding, ...] = ()
     runtime: Verdict | None = None
+    enforced: CanaryVerdict | None = None
 
 
 def policy_status(
@@ -139,7 +142,7 @@ def _observe(
     yield Observed("Enforcing", *_enforcing(policy, facts))
     yield Observed("Conflicting", *_conflicting(facts))
     yield Observed("NetworkIsolated", *_isolated(policy, facts))
-    yield Observed("NetworkEnforced", *_enforced(policy))
+    yield Observed("NetworkEnforced", *_enforced(policy, facts))
     yield Observed("BaselineApplied", *_baseline(policy, facts))
     if facts.runtime is not None:
         yield facts.runtime.violations
@@ -211,11 +214,13 @@ def _isolated(policy: HardeningPolicy, facts: Facts) -> tuple[Truth, str, str]:
     return Truth.TRUE, "Partial" if weaker else "Written", message
 
 
-def _enforced(policy: HardeningPolicy) -> tuple[Truth, str, str]:
+def _enforced(policy: HardeningPolicy, facts: Facts) -> tuple[Truth, str, str]:
     network = policy.spec.network
+    if network is not None and network.canary is Canary.ENABLED:
+        return facts.enforced or (Truth.UNKNOWN, "Pending", "the canary has not run yet")
     if network is None or network.mode is not Switch.ENFORCE:
         return Truth.FALSE, "NotAsked", "spec.network.mode is not Enforce: nothing is written"
-    message = "nobody has seen a packet dropped: this version sends none to find out"
+    message = "nobody has seen a packet dropped: spec.network.canary is Disabled"
     return Truth.UNKNOWN, "NotProbed", message
 
 

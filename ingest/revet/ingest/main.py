@@ -19,8 +19,9 @@ from prometheus_client import disable_created_metrics
 
 from revet.adapters.address import Address, SettingsError
 from revet.adapters.clock import Timestamps
+from revet.adapters.command import telling
 from revet.adapters.health import health_app
-from revet.adapters.kube import Kube, KubeError, connect
+from revet.adapters.kube import Kube, connect
 from revet.adapters.listening import serving
 from revet.adapters.log import LibraryHandler, Log
 from revet.adapters.tls import ServingCertificate
@@ -37,7 +38,6 @@ from revet.ingest.settings import Settings
 from revet.ingest.tokens import Tokens
 from revet.ingest.worker import Worker
 
-_BAD_INPUT: Final = 2
 _FOLDER: Final = Path("/etc/revet/tls")
 _LOOK_EVERY_S: Final = 2.0
 _LOG_EVERY_S: Final = 0.005
@@ -187,7 +187,7 @@ def serve(
     rate: flags.Rate = 10_000,
 ) -> None:
     """Take in the events of runtime sensors."""
-    try:
+    with telling("revet-ingest"):
         settings = Settings(
             listen=Address.parse(listen, "--listen"),
             health=Address.parse(health, "--health"),
@@ -202,9 +202,6 @@ def serve(
             rate=rate,
         )
         uvloop.run(run(settings))
-    except (SettingsError, KubeError, OSError) as error:
-        typer.echo(f"revet-ingest: {error}", err=True)
-        raise typer.Exit(_BAD_INPUT) from error
 
 
 def main() -> None:

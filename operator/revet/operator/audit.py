@@ -40,7 +40,7 @@ class Audit:
         self._clock = asyncio.get_running_loop().time
         self.ledger = Ledger()
         self._reports = Reports(context, self.ledger)
-        self._seen = Sightings(self._touch, context.log.complain, self._clock)
+        self._seen = Sightings(self._touch, context.log.complain, context.feeds)
         #: What is to be judged, by namespace: some objects, or None for all of them.
         self._due: dict[str, set[Place] | None] = {}
         self._news = asyncio.Event()
@@ -77,7 +77,6 @@ class Audit:
     async def run(self) -> None:
         """Judge what is due, all of it now and then, and report it, until cancelled."""
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._seen.run(self._context.kube))
             tasks.create_task(self._work())
             tasks.create_task(self._tell())
             tasks.create_task(self._sweep())

@@ -8,6 +8,7 @@ from revet.adapters.events import EventRecorder
 from revet.adapters.kube import Kube
 from revet.adapters.log import Log
 from revet.adapters.objects import Objects
+from revet.operator.feeds import Feeds
 from revet.operator.metrics import Metrics
 from revet.operator.picture import Picture
 from revet.operator.queue import Queue
@@ -30,6 +31,7 @@ class Context:
         writer: writes what does not stand.
         metrics: what is counted.
         log: one JSON object a line.
+        feeds: watches of what several parts read.
         surveyor: what NetworkPolicies depend on.
         now: the time, with its zone.
         recorder: sends Events.
@@ -45,6 +47,7 @@ class Context:
     writer: Writer
     metrics: Metrics
     log: Log
+    feeds: Feeds
     surveyor: Surveyor
     now: Callable[[], datetime]
     recorder: EventRecorder

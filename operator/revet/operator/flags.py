@@ -36,3 +36,8 @@ AuditInterval = Annotated[
 ]
 Lease = Annotated[str, typer.Option(help="The Lease that the leader holds.")]
 Identity = Annotated[str | None, typer.Option(help="Who holds it; default: the host's name.")]
+CanaryImage = Annotated[
+    str | None,
+    typer.Option(help="What the canary's pods run, NAME@sha256:...; default: there is no canary."),
+]
+CanaryTimeout = Annotated[float, typer.Option(min=1, help="Seconds for each step of the canary.")]

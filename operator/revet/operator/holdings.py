@@ -37,7 +37,7 @@ class Holdings:
         self._context = context
         self._clock = asyncio.get_running_loop().time
         self._fresh: dict[str, Freshness] = {}
-        self._watches = Watches(self._open, self._close, context.log.complain)
+        self._watches = Watches[str](self._open, self._close, context.log.complain)
         self._watches.want(KINDS)
         self._bounds: dict[str, _Bounds] = {}
         self._accounts: _Accounts | None = None

@@ -22,6 +22,7 @@ from revet.operator.context import Context
 from revet.operator.lanes import run_in_lanes
 from revet.operator.ownership import Sharing
 from revet.operator.picture import Key, NamespaceSeen, PolicySeen
+from revet.operator.pruning import prune
 from revet.operator.writer import is_gone
 
 _LIST_S: Final = 10.0
@@ -51,71 +52,70 @@ class Isolation:
         self._sharing = Sharing()
         self._standing: dict[str, dict[str, None]] = {}
 
-    async def keep(
-        self, seen: PolicySeen, selected: Sequence[NamespaceSeen]
-    ) -> tuple[list[str], list[str]]:
-        """See that they stand where the policy asks for them; return where they do, and problems.
+    async def keep(self, name: str) -> tuple[list[str], list[str]]:
+        """See that those of a policy stand wherever it selects; return where they do, and problems.
 
         What can't be written, or deleted, keeps nothing else from being so.
         """
-        if seen.policy is None:
-            return [], []
-        async with self._turns[seen.name]:
-            unlisted = await self._unlisted(seen.policy)
-            if unlisted:
-                return self.standing(seen.name), [unlisted]
+        async with self._turns[name]:
+            unlisted = await self._unlisted(name)
+            seen = self._kept(name)
+            if unlisted or seen is None or seen.policy is None:
+                return self.standing(name), [unlisted] if unlisted else []
+            selected = self._selected(seen)
             standing, problems, wanted = await self._write_all(seen, seen.policy, selected)
-            self._standing[seen.name] = dict.fromkeys(standing)
+            self._standing[name] = dict.fromkeys(standing)
             there = {each.name for each in selected}
-            for name in self._made[seen.name].keys() - there:
-                del self._made[seen.name][name]
+            for gone in self._made[name].keys() - there:
+                del self._made[name][gone]
             left = {each.name for each in selected if BREAK_GLASS_LABEL in each.labels}
             owned = self._context.picture.owned(ISOLATING, seen.uid)
             stale = find_stale(wanted, owned, seen.uid)
-            problems += await self._prune(
-                each for each in stale if each["metadata"]["namespace"] not in left
-            )
+            going = [each for each in stale if each["metadata"]["namespace"] not in left]
+            problems += await prune(self._context.writer.prune, going)
         return standing, problems
 
     async def keep_at(self, name: str, policies: Iterable[str]) -> None:
-        """See that those of some policies stand in one namespace, which they select.
+        """See that those of some policies stand in one namespace, as far as they select it.
 
         Raises:
             KubeError: some could not be written, or deleted.
 
         """
-        namespace = self._context.picture.namespaces.get(name)
         problems: list[str] = []
         for each in policies:
-            seen = self._context.picture.policies[each]
-            if namespace is not None and seen.is_kept:
-                problems += await self.keep_in(seen, namespace)
+            problems += await self._keep_in(each, name)
         if problems:
             raise KubeError(listed(problems))
 
-    async def keep_in(self, seen: PolicySeen, namespace: NamespaceSeen) -> list[str]:
-        """See that they stand in one namespace that the policy selects; return problems."""
-        if seen.policy is None or self._reason(namespace):
-            return []
-        async with self._turns[seen.name]:
-            unlisted = await self._unlisted(seen.policy)
-            if unlisted:
-                return [unlisted]
-            before = self._made[seen.name].get(namespace.name)
+    async def _keep_in(self, policy: str, name: str) -> list[str]:
+        """See that those of one policy stand in one namespace; return problems."""
+        async with self._turns[policy]:
+            unlisted = await self._unlisted(policy)
+            seen = self._kept(policy)
+            if unlisted or seen is None or seen.policy is None:
+                return [unlisted] if unlisted else []
+            namespace = self._context.picture.namespaces.get(name)
+            if namespace is None or not self._selects(seen, namespace) or self._reason(namespace):
+                return []
+            before = self._made[policy].get(name)
             desired = self._desired(seen.policy, namespace)
             problem = await self._write(seen, desired)
-            standing = self._standing.setdefault(seen.name, {})
+            standing = self._standing.setdefault(policy, {})
             if problem is None and desired:
-                standing[namespace.name] = None
+                standing[name] = None
             else:
-                standing.pop(namespace.name, None)
+                standing.pop(name, None)
             wanted = {identify(each) for each in desired}
             stood = (identify(each) for each in (before.manifests if before else ()))
             live = (self._context.picture.objects.get(each) for each in stood if each not in wanted)
-            problems = await self._prune(each for each in live if each is not None)
+            going = [each for each in live if each is not None]
+            problems = await prune(self._context.writer.prune, going)
             if problems and before is not None:
                 # What could not be taken away is looked for again.
-                self._made[seen.name][namespace.name] = before
+                self._made[policy][name] = before
+            if policy not in self._context.picture.policies:
+                self.forget(policy)
         return [*([problem] if problem else []), *problems]
 
     def asking(self) -> list[str]:
@@ -136,7 +136,7 @@ class Isolation:
         return sorted(self._standing.get(policy, ()))
 
     def forget(self, policy: str) -> None:
-        """Forget a policy that is gone: what it owned goes by the garbage collector."""
+        """Forget a policy that is gone."""
         self._standing.pop(policy, None)
         self._made.pop(policy, None)
 
@@ -157,14 +157,32 @@ class Isolation:
         around = Surroundings(surveyor.cluster, labels, isolated, surveyor.facts)
         return find_limits(seen.policy, around)
 
-    async def _unlisted(self, policy: HardeningPolicy) -> str:
+    async def _unlisted(self, name: str) -> str:
         """Wait for what NetworkPolicies depend on; say what was not listed, empty where all was."""
-        if not _asks(policy):
+        seen = self._kept(name)
+        if seen is None or seen.policy is None or not _asks(seen.policy):
             return ""
         kinds = await self._context.surveyor.wait(self.most_s)
         if not kinds:
             return ""
         return f"no NetworkPolicy is written: not listed yet: {', '.join(kinds)}"
+
+    def _kept(self, name: str) -> PolicySeen | None:
+        """Return a policy as it is by now: whoever had to wait must not go by what was before."""
+        seen = self._context.picture.policies.get(name)
+        return seen if seen is not None and seen.is_kept else None
+
+    def _selected(self, seen: PolicySeen) -> list[NamespaceSeen]:
+        namespaces = self._context.picture.namespaces.values()
+        return [each for each in namespaces if self._selects(seen, each)]
+
+    def _selects(self, seen: PolicySeen, namespace: NamespaceSeen) -> bool:
+        system = self._context.settings.system_namespaces
+        compiled = seen.compiled
+        return (
+            compiled is not None
+            and compiled.ceiling(namespace.name, namespace.labels, system) is not None
+        )
 
     def _reason(self, namespace: NamespaceSeen) -> str:
         if namespace.name in self._context.settings.system_namespaces:
@@ -216,15 +234,6 @@ class Isolation:
         except KubeError as error:
             return "" if is_gone(error) else str(error)
         return None
-
-    async def _prune(self, stale: Iterable[Manifest]) -> list[str]:
-        problems: list[str] = []
-        for live in stale:
-            try:
-                await self._context.writer.prune(live)
-            except KubeError as error:
-                problems.append(str(error))
-        return problems
 
 
 def _asks(policy: HardeningPolicy) -> bool:

@@ -17,8 +17,9 @@ import typer
 import uvloop
 from aiohttp import web
 
-from revet.adapters.address import Address, SettingsError
+from revet.adapters.address import Address
 from revet.adapters.clock import Timestamps, now
+from revet.adapters.command import telling
 from revet.adapters.events import EventRecorder
 from revet.adapters.health import health_app
 from revet.adapters.kube import Kube, KubeError, connect
@@ -29,10 +30,12 @@ from revet.adapters.objects import Objects
 from revet.core.render.webhook import SYSTEM_NAMESPACES
 from revet.operator import flags, handlers
 from revet.operator.audit import Audit
+from revet.operator.canary import Canary
 from revet.operator.context import Context
 from revet.operator.credentials import Credentials
 from revet.operator.drift import DriftTeller
 from revet.operator.election import elect
+from revet.operator.feeds import Feeds
 from revet.operator.intake import Intake
 from revet.operator.metrics import Metrics
 from revet.operator.owner import read_owner
@@ -41,12 +44,11 @@ from revet.operator.queue import Queue
 from revet.operator.reconcile import Reconciler
 from revet.operator.resync import keep_fresh
 from revet.operator.runtime import RuntimeWatch
-from revet.operator.settings import Settings, parse_url
+from revet.operator.settings import Settings, parse_canary, parse_url
 from revet.operator.surveyor import Surveyor
 from revet.operator.watches import watch
 from revet.operator.writer import Writer
 
-_BAD_INPUT: Final = 2
 _FRESH_START: Final = 3
 _ASKED: Final = "asked to"
 _AGAIN_S: Final = 2.0
@@ -63,6 +65,7 @@ def _context(settings: Settings, kube: Kube, metrics: Metrics, log: Log) -> Cont
     queue = Queue(clock)
     recorder = EventRecorder(kube, "revet-operator", now, clock, log.complain)
     teller = DriftTeller(metrics, recorder)
+    feeds = Feeds(clock, log.complain)
     writer = Writer(objects, picture, settings.tolerated_keys, clock, queue.add, teller.tell)
     return Context(
         settings,
@@ -74,7 +77,8 @@ def _context(settings: Settings, kube: Kube, metrics: Metrics, log: Log) -> Cont
         writer,
         metrics,
         log,
-        Surveyor(kube, settings.system_namespaces, clock, log.complain),
+        feeds,
+        Surveyor(kube, feeds, settings.system_namespaces, clock, log.complain),
         now=lambda: datetime.now(UTC),
         recorder=recorder,
     )
@@ -89,17 +93,20 @@ async def _lead(context: Context, take_signals: Callable[[], None]) -> None:
     audit = Audit(context)
     credentials = Credentials(context)
     runtime = RuntimeWatch(context, context.recorder, credentials)
-    reconciler = Reconciler(context, audit, credentials, runtime.verdict)
+    canary = Canary(context)
+    reconciler = Reconciler(context, audit, credentials, runtime.verdict, canary.told)
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(intake.run())
         tasks.create_task(reconciler.holdings.run())
         tasks.create_task(reconciler.run())
         tasks.create_task(reconciler.entries.confirmations.run())
+        tasks.create_task(context.feeds.run(context.kube))
         tasks.create_task(audit.run())
         tasks.create_task(context.recorder.run())
         context.surveyor.see_cilium(context.picture, context.queue.add_all)
         tasks.create_task(context.surveyor.run(reconciler.isolation.note_changes))
         tasks.create_task(runtime.run())
+        tasks.create_task(canary.run())
         tasks.create_task(keep_fresh(reconciler, context, _FRESH_EVERY_S))
         tasks.create_task(watch(context, intake))
         tasks.create_task(_watch_policies(context, intake, take_signals))
@@ -227,9 +234,11 @@ def serve(
     audit_interval: flags.AuditInterval = 600,
     lease: flags.Lease = "revet-operator",
     identity: flags.Identity = None,
+    canary_image: flags.CanaryImage = None,
+    canary_timeout: flags.CanaryTimeout = 120,
 ) -> None:
     """Run Revet's operator."""
-    try:
+    with telling("revet-operator"):
         settings = Settings(
             namespace=namespace,
             kubeconfig=kubeconfig,
@@ -245,11 +254,9 @@ def serve(
             ingest_service=ingest_service,
             ingest_url=ingest_url and parse_url(ingest_url, "--ingest-url"),
             quarantines=quarantine,
+            canary=parse_canary(canary_image, canary_timeout) if canary_image else None,
         )
         uvloop.run(run(settings))
-    except (SettingsError, KubeError, OSError) as error:
-        typer.echo(f"revet-operator: {error}", err=True)
-        raise typer.Exit(_BAD_INPUT) from error
 
 
 def main() -> None:

@@ -1,17 +1,15 @@
 """One function for every event: look at a key, make true what it is about, say so in the status."""
 
 import asyncio
-import json
 import time
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Final, NamedTuple
-
-from pydantic import ValidationError
+from typing import Final, NamedTuple
 
 from revet.adapters.kube import KubeError
+from revet.core.canary import Verdict as CanaryVerdict
 from revet.core.model.mode import Mode
 from revet.core.model.policy import GROUP, KIND, VERSION
-from revet.core.model.policy_status import HardeningPolicyStatus
+from revet.core.model.policy_status import parse_status
 from revet.core.runtime.verdict import Verdict
 from revet.core.status import Facts, listed, policy_status
 from revet.operator.audit import Audit
@@ -22,6 +20,7 @@ from revet.operator.furnishing import Furnishing
 from revet.operator.holdings import Holdings
 from revet.operator.isolation import Isolation
 from revet.operator.picture import CLUSTER, Key, NamespaceSeen, PolicySeen
+from revet.operator.pruning import end_isolation
 from revet.operator.quarantine import say_unanswered
 from revet.operator.queue import Queue
 
@@ -49,11 +48,13 @@ class Reconciler:
         audit: Audit,
         credentials: Credentials | None = None,
         runtime: Callable[[str, str], Verdict | None] = lambda *_: None,
+        enforced: Callable[[str], CanaryVerdict | None] = lambda _: None,
     ) -> None:
-        """Set up; nothing is known yet. `runtime` tells what sensors say, by name and uid."""
+        """Set up. `runtime` tells what sensors say, by name and uid, `enforced` the canary."""
         self._context = context
         self._audit = audit
         self._runtime = runtime
+        self._enforced = enforced
         self.entries = Entries(context, credentials)
         self.isolation = Isolation(context)
         self.holdings = Holdings(context)
@@ -135,12 +136,13 @@ class Reconciler:
     async def _make_policy(self, name: str) -> None:
         seen = self._context.picture.policies.get(name)
         if seen is None:
-            # What it owned goes with it, by the garbage collector.
+            # What else it owned goes with it, by the garbage collector.
             self.isolation.forget(name)
             self._context.writer.forget_policy(name)
+            await end_isolation(self._context, name)
         elif seen.is_kept:
             # What stands is told also where not all of it could be written.
-            _, problems = await self.isolation.keep(seen, self._selected(name))
+            _, problems = await self.isolation.keep(name)
             if problems:
                 raise KubeError(listed(problems))
 
@@ -222,7 +224,7 @@ class Reconciler:
         seen = self._context.picture.policies.get(name)
         if seen is None:
             return
-        old = _read_status(seen.manifest.get("status"))
+        old = parse_status(seen.manifest.get("status"))
         generation: int = seen.manifest["metadata"].get("generation", 0)
         valid = None if seen.problem else seen.policy
         new = policy_status(valid, generation, self._facts(seen), old, self._context.now())
@@ -276,6 +278,7 @@ class Reconciler:
             counts=tally.counts(len(selected)) if tally else None,
             top=tally.top() if tally else (),
             runtime=self._runtime(seen.name, seen.uid),
+            enforced=self._enforced(seen.name),
         )
 
     def _errors(self, seen: PolicySeen, selected: list[str]) -> list[str]:
@@ -284,13 +287,3 @@ class Reconciler:
         problems = [self._problems[key] for key in keys if key in self._problems]
         unanswered = say_unanswered(seen.policy, self._context.settings)
         return [*problems, *self.entries.left_out(seen), *unanswered]
-
-
-def _read_status(status: Mapping[str, Any] | None) -> HardeningPolicyStatus | None:
-    if not status:
-        return None
-    try:
-        return HardeningPolicyStatus.model_validate_json(json.dumps(status))
-    except ValidationError:
-        # Somebody else's writing: ours comes in its place.
-        return None

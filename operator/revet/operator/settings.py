@@ -1,9 +1,19 @@
 """The operator's settings: its command line, read once and passed in."""
 
+import re
 from dataclasses import dataclass
+from typing import Final
 from urllib.parse import urlsplit
 
 from revet.adapters.address import Address, SettingsError
+
+
+@dataclass(frozen=True, slots=True)
+class CanarySettings:
+    """What the canary's pods run, by its digest, and the seconds for each of its steps."""
+
+    image: str
+    timeout_s: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +35,7 @@ class Settings:
         ingest_service: the Service in front of the ingest, in our namespace; None: there is none.
         ingest_url: an ingest outside of the cluster; None: the Service, if any.
         quarantines: whether pods may be put in quarantine, where policies ask for it.
+        canary: how to try whether the network enforces; None: there is no canary.
 
     """
 
@@ -42,11 +53,32 @@ class Settings:
     ingest_service: str | None = None
     ingest_url: str | None = None
     quarantines: bool = False
+    canary: CanarySettings | None = None
+
+    @property
+    def canary_namespace(self) -> str:
+        """Where the canary's pods run; the chart makes it, by the same name."""
+        return f"{self.namespace}-canary"
 
     @property
     def has_ingest(self) -> bool:
         """Whether there is an ingest to be asked."""
         return self.ingest_service is not None or self.ingest_url is not None
+
+
+_DIGEST: Final = re.compile(r"[^@\s]+@sha256:[0-9a-f]{64}")
+
+
+def parse_canary(image: str, timeout_s: float) -> CanarySettings:
+    """Check the image of the canary.
+
+    Raises:
+        SettingsError: it names no digest.
+
+    """
+    if not _DIGEST.fullmatch(image):
+        raise SettingsError(f"--canary-image {image!r} must be NAME@sha256:DIGEST")
+    return CanarySettings(image, timeout_s)
 
 
 def parse_url(text: str, flag: str) -> str:

@@ -7,18 +7,14 @@ import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
-from revet.adapters.kube import Collection, Kube
-from revet.adapters.watcher import Freshness
-from revet.adapters.watches import Opened, Watches
 from revet.core.errors import ManifestError
-from revet.core.kinds import BESIDE, BY_NAME, Kind
 from revet.core.ledger import Place
 from revet.core.neighbours import NEIGHBOURS, Neighbours, read_neighbour
+from revet.operator.feeds import Feeds, Reading
 from revet.operator.shelf import Shelf, locate, pack, unpack
 
 _REFUSED_S: Final = 600.0
 _READY_S: Final = 0.2
-_KINDS: Final[dict[str, Kind]] = BY_NAME | {kind.name: kind for kind in BESIDE}
 
 #: Told where something has changed: a namespace, and the object, None where it is all of them.
 Touched = Callable[[str, Place | None], None]
@@ -27,37 +23,31 @@ Touched = Callable[[str, Place | None], None]
 class Sightings:
     """Keeps the kinds that are wanted, by a watch of each."""
 
-    def __init__(
-        self, touched: Touched, complain: Callable[[str], None], clock: Callable[[], float]
-    ) -> None:
+    def __init__(self, touched: Touched, complain: Callable[[str], None], feeds: Feeds) -> None:
         """Start without a watch."""
+        self.name = "audit"
         self.shelf = Shelf()
         self.neighbours = Neighbours(self.is_seen)
         self._touched = touched
         self._complain = complain
-        self._clock = clock
-        self._watches = Watches(self._open, self._forget, complain)
+        self._feeds = feeds
+        self._wanted: frozenset[str] = frozenset()
         self._beside: frozenset[str] = frozenset()
-        self._freshness: dict[str, Freshness] = {}
 
     def want(self, judged: Iterable[str], beside: Iterable[str]) -> None:
         """Say which kinds are judged from now on, and which are looked up."""
         self._beside = frozenset(beside)
-        self._watches.want(self._beside.union(judged))
+        self._wanted = self._beside.union(judged)
+        self._feeds.want(self, self._wanted)
 
     def is_seen(self, kind: str) -> bool:
         """Return whether all objects of a kind are known."""
-        freshness = self._freshness.get(kind)
-        return freshness is not None and freshness.is_synced and not freshness.is_refused
+        return self._feeds.is_listed(self, kind) and not self._feeds.is_refused(kind)
 
     async def wait(self) -> None:
         """Return when every kind that is wanted was listed, or may not be."""
-        while not all(map(self._is_answered, self._watches.wanted)):  # noqa: ASYNC110 -- of many watches
+        while not all(map(self._is_answered, self._wanted)):  # noqa: ASYNC110 -- of many watches
             await asyncio.sleep(_READY_S)
-
-    async def run(self, kube: Kube) -> None:
-        """Watch what is wanted, until cancelled."""
-        await self._watches.run(kube)
 
     def take(self, kind: str, packed: bytes) -> tuple[str, Place]:
         """Take in an object; return where it belongs."""
@@ -91,22 +81,13 @@ class Sightings:
             for each in [home] if home else self.shelf.namespaces:
                 self._touched(each, None)
 
-    def _open(self, kind: str) -> Opened:
-        freshness = self._freshness[kind] = Freshness(self._clock)
-        collection = Collection(_KINDS[kind].path)
-        return Opened(collection, _Copy(self, kind), freshness, trim=pack, refused_s=_REFUSED_S)
-
-    def _forget(self, kind: str) -> None:
-        self._freshness.pop(kind, None)
-        for home, place in list(self.shelf.of_kind(kind)):
-            self.shelf.drop(home, place)
-            self._touched(home, place)
-        self.neighbours.forget(kind)
+    def read(self, kind: str) -> Reading:
+        """Begin to keep a kind."""
+        return Reading(_Copy(self, kind), pack, _REFUSED_S)
 
     def _is_answered(self, kind: str) -> bool:
         """Tell whether a kind was listed, or may not be."""
-        freshness = self._freshness.get(kind)
-        return freshness is not None and (freshness.is_synced or freshness.is_refused)
+        return self._feeds.is_listed(self, kind) or self._feeds.is_refused(kind)
 
 
 class _Copy:

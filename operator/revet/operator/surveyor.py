@@ -20,27 +20,11 @@ from revet.core.network.facts import ClusterFacts, NamespaceFacts
 from revet.core.network.records import RECORDS, read_record
 from revet.core.network.survey import EVERYWHERE, KINDS, Survey
 from revet.core.plan import identify
+from revet.operator.feeds import Feeds, Reading
 from revet.operator.picture import Key, Picture
 
-_ADMISSION: Final = "/apis/admissionregistration.k8s.io/v1"
-_RBAC: Final = "/apis/rbac.authorization.k8s.io/v1"
-_NETWORKING: Final = "/apis/networking.k8s.io/v1"
-_PATHS: Final = {
-    "Pod": "/api/v1/pods",
-    "Service": "/api/v1/services",
-    # Of the API server alone.
-    "EndpointSlice": "/apis/discovery.k8s.io/v1/namespaces/default/endpointslices",
-    "Ingress": f"{_NETWORKING}/ingresses",
-    "NetworkPolicy": f"{_NETWORKING}/networkpolicies",
-    "ValidatingWebhookConfiguration": f"{_ADMISSION}/validatingwebhookconfigurations",
-    "MutatingWebhookConfiguration": f"{_ADMISSION}/mutatingwebhookconfigurations",
-    "APIService": "/apis/apiregistration.k8s.io/v1/apiservices",
-    "CustomResourceDefinition": "/apis/apiextensions.k8s.io/v1/customresourcedefinitions",
-    "RoleBinding": f"{_RBAC}/rolebindings",
-    "ClusterRoleBinding": f"{_RBAC}/clusterrolebindings",
-}
 _CILIUM: Final = "CiliumNetworkPolicy"
-_PAGE: Final = 100  # a pod, or a CustomResourceDefinition, may have more than a megabyte
+_REFUSED_S: Final = 60.0  # nothing is isolated meanwhile
 _SETTLE_S: Final = 0.2  # changes come in bursts
 _AT_ONCE: Final = 25
 
@@ -51,26 +35,27 @@ class Surveyor:
     def __init__(
         self,
         kube: Kube,
+        feeds: Feeds,
         system: frozenset[str],
         clock: Callable[[], float],
         complain: Callable[[str], None],
     ) -> None:
         """Set up; nothing is watched yet."""
+        self.name = "survey"
         self._kube = kube
+        self._feeds = feeds
         self._clock = clock
         self._complain = complain
-        self._wanted = asyncio.Event()
         self._news = asyncio.Event()
         self._facts: dict[str, NamespaceFacts] = {}
         self._cluster = ClusterFacts()
-        self.freshness: dict[str, Freshness] = {}
         self._all_listed = asyncio.Event()
         self._cilium: _OwnCopy | None = None
         self.survey = Survey(system, self._is_listed)
 
     def want(self) -> None:
         """Have it all watched from now on."""
-        self._wanted.set()
+        self._feeds.want(self, KINDS)
 
     def unlisted(self) -> list[str]:
         """Return the kinds that were not listed yet."""
@@ -107,11 +92,8 @@ class Surveyor:
 
     async def run(self, changed: Callable[[Iterable[str]], None]) -> None:
         """Watch until cancelled; `changed` is told of namespaces, an empty name being all."""
-        await self._wanted.wait()
         cilium: asyncio.Task[None] | None = None
         async with asyncio.TaskGroup() as tasks:
-            for kind in KINDS:
-                tasks.create_task(self.open(kind).run())
             while True:
                 await self._news.wait()
                 await asyncio.sleep(_SETTLE_S)
@@ -127,13 +109,10 @@ class Surveyor:
                     cilium, self.survey.has_cilium = None, False
                     self._news.set()
 
-    def open(self, kind: str) -> Watcher:
-        """Begin to keep a kind; return what watches it."""
-        freshness = self.freshness[kind] = Freshness(self._clock)
-        collection = Collection(_PATHS[kind], page=_PAGE)
+    def read(self, kind: str) -> Reading:
+        """Begin to keep a kind."""
         copy = _Copy(kind, self.survey, self._note_news, self._complain)
-        trim = _slimmer(kind)
-        return Watcher(self._kube, collection, copy, freshness, self._complain, trim=trim)
+        return Reading(copy, _slimmer(kind), _REFUSED_S)
 
     async def _compare(self, changed: Callable[[Iterable[str]], None]) -> None:
         """Tell of the facts that are not what they were."""
@@ -169,8 +148,7 @@ class Surveyor:
             self._all_listed.set()
 
     def _is_listed(self, kind: str) -> bool:
-        freshness = self.freshness.get(kind)
-        return freshness is not None and freshness.is_synced
+        return self._feeds.is_listed(self, kind)
 
 
 class _OwnCopy:
@@ -234,8 +212,7 @@ class _Copy:
         """Take these objects for all there are."""
         for problem in self._survey.replace(self._kind, objects):
             self._complain(f"an object can't be read, it counts as absent: {problem}")
-        # The watcher says that it is listed right after this.
-        asyncio.get_running_loop().call_soon(self._changed)
+        self._changed()
 
     def put(self, data: bytes) -> None:
         """Take an object that is new or has changed."""

@@ -83,7 +83,7 @@ class Beside:
         self._complain = complain
         self._clock = clock
         self._stale_after_s = stale_after_s
-        self._watches = Watches(self._open, self.close, complain)
+        self._watches = Watches[str](self._open, self.close, complain)
         self.freshness: dict[str, Freshness] = {}
         self.neighbours = Neighbours(self.is_seen)
 

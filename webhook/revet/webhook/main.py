@@ -18,11 +18,12 @@ import uvloop
 from aiohttp import web
 from prometheus_client import disable_created_metrics
 
-from revet.adapters.address import Address, SettingsError
+from revet.adapters.address import Address
 from revet.adapters.clock import Timestamps, now
+from revet.adapters.command import telling
 from revet.adapters.events import EventRecorder
 from revet.adapters.health import health_app
-from revet.adapters.kube import Kube, KubeError, connect
+from revet.adapters.kube import Kube, connect
 from revet.adapters.listening import listening, serving
 from revet.adapters.log import LibraryHandler, Log
 from revet.adapters.tls import ServingCertificate
@@ -37,7 +38,6 @@ from revet.webhook.reviewer import Reviewer
 from revet.webhook.server import Server
 from revet.webhook.settings import Settings
 
-_BAD_INPUT: Final = 2
 _LOG_EVERY_S: Final = 0.005  # so that under load one write carries many lines
 _SHUTDOWN_S: Final = 5.0  # for answers under way: the API server waits no longer
 
@@ -208,7 +208,7 @@ def serve(
     drain: Annotated[float, typer.Option(min=0, help="Seconds to serve on after SIGTERM.")] = 5,
 ) -> None:
     """Serve Revet's admission webhook."""
-    try:
+    with telling("revet-webhook"):
         settings = Settings(
             listen=Address.parse(listen, "--listen"),
             health=Address.parse(health, "--health"),
@@ -221,9 +221,6 @@ def serve(
             drain_s=drain,
         )
         uvloop.run(run(settings))
-    except (SettingsError, KubeError, OSError) as error:
-        typer.echo(f"revet-webhook: {error}", err=True)
-        raise typer.Exit(_BAD_INPUT) from error
 
 
 def main() -> None:

@@ -150,5 +150,4 @@ SETTINGS: dict[str, tuple[str, ...]] = {
 UNSUPPORTED: tuple[str, ...] = (
     "spec.exceptions",
     "spec.breakGlass",
-    "spec.network.canary",
 )

@@ -31,6 +31,8 @@ QUARANTINE_LABEL: Final = "revet.dev/quarantine"
 #: On a pod, too: what led to it, as JSON, and what does not lead to it again.
 QUARANTINED_ANNOTATION: Final = "revet.dev/quarantined-for"
 RELEASED_ANNOTATION: Final = "revet.dev/released"
+#: On what the canary has made, and takes away again: which try it is of.
+CANARY_LABEL: Final = "revet.dev/canary"
 #: On a pod: the name of the database that it may reach.
 DB_CLIENT_LABEL: Final = "revet.dev/db-client"
 

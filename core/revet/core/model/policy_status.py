@@ -1,8 +1,10 @@
 """The HardeningPolicy's status: what the operator has seen and done."""
 
-from typing import Annotated
+import json
+from collections.abc import Mapping
+from typing import Annotated, Any
 
-from pydantic import AwareDatetime, Field
+from pydantic import AwareDatetime, Field, ValidationError
 
 from revet.core.model.condition import Condition
 from revet.core.model.policy_runtime import Effect, Severity, Source
@@ -81,3 +83,16 @@ class HardeningPolicyStatus(Model, extra="ignore"):
     """What the runtime sensors report, in a few words."""
     runtime_findings: Annotated[tuple[RuntimeFinding, ...], Field(max_length=10)] = ()
     """At most ten findings of runtime sensors, the most severe and newest."""
+
+
+def parse_status(status: Mapping[str, Any] | None) -> HardeningPolicyStatus | None:
+    """Read a status that stands; None where there is none, or one that somebody else has written.
+
+    Ours comes in its place.
+    """
+    if not status:
+        return None
+    try:
+        return HardeningPolicyStatus.model_validate_json(json.dumps(status))
+    except ValidationError:
+        return None

@@ -15,7 +15,7 @@ from revet.core.item import Item
 from revet.core.model.meta import DB_CLIENT_LABEL, MANAGED_BY
 from revet.core.model.network_policy import NetworkPolicy
 from revet.core.model.pod import ObjectMeta
-from revet.core.model.policy import KIND
+from revet.core.model.policy import GROUP, KIND, VERSION
 from revet.core.model.settings import DEFAULT_SETTINGS
 from revet.core.neighbours import Neighbours, read_neighbour
 from revet.core.network.backends import addresses, backend, ingress_ports
@@ -35,6 +35,7 @@ from revet.core.network.records import (
     CALLERS,
     RECORDS,
     IngressRecord,
+    Meta,
     NetworkPolicyRecord,
     PodRecord,
     ServiceRecord,
@@ -42,6 +43,7 @@ from revet.core.network.records import (
     read_record,
 )
 from revet.core.permissions import BINDINGS
+from revet.core.render.isolation_names import is_named_for
 
 #: Every kind that is read.
 KINDS: Final = (*RECORDS, *sorted(BINDINGS))
@@ -267,11 +269,22 @@ def _database_clients(pods: Iterable[PodRecord]) -> Iterator[DatabaseClient]:
             yield DatabaseClient(pod.metadata.name, pod.account, database)
 
 
+def _is_kept(metadata: Meta) -> bool:
+    """Tell whether an object is ours, or taken away: by us, or where its owner is none.
+
+    The garbage collector leaves alone what a kind owns that it does not know.
+    """
+    return any(
+        (each.api_version, each.kind) == (f"{GROUP}/{VERSION}", KIND)
+        and is_named_for(metadata.name, each.name)
+        for each in metadata.owner_references or ()
+    )
+
+
 def _openers(record: NetworkPolicyRecord) -> Iterator[Opener]:
     metadata = record.metadata
-    is_labelled = MANAGED_BY.items() <= (metadata.labels or {}).items()
-    if is_labelled and any(each.kind == KIND for each in metadata.owner_references or ()):
-        return  # ours, or about to be taken away
+    if MANAGED_BY.items() <= (metadata.labels or {}).items() and _is_kept(metadata):
+        return
     item = Item("NetworkPolicy", ObjectMeta(), NetworkPolicy(record.spec))
     found = [each for rule in TOO_WIDE.items for each in rule.judge(item, DEFAULT_SETTINGS)]
     places = [each.pointer for each in found]

@@ -109,9 +109,13 @@ def render_addresses(ips: Iterable[str]) -> list[Manifest]:
 
 def _parse(text: str) -> IPv4Address | IPv6Address | None:
     try:
-        return ip_address(text)
+        found = ip_address(text)
     except ValueError:
         return None
+    if isinstance(found, IPv4Address):
+        return found
+    # An address of one link is no block; one of IPv4 in the clothes of IPv6 is what it stands for.
+    return None if found.scope_id else found.ipv4_mapped or found
 
 
 def render_ports(ports: Iterable[PodPort]) -> list[Manifest]:

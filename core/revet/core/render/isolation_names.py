@@ -10,8 +10,10 @@ from revet.core.render.owned import HASH_LENGTH, digest
 _SHORT_HASH_LENGTH: Final = 10
 _SHORT: Final = rf"[0-9a-f]{{{_SHORT_HASH_LENGTH}}}"
 _END: Final = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?-(from-[0-9]+|to)"
+#: The role of what allows nothing.
+DEFAULT_DENY: Final = "isolate"
 _ROLES: Final = (
-    "isolate",
+    DEFAULT_DENY,
     "quarantine",
     "dns",
     "same-namespace(-to-[0-9]+)?",
@@ -36,3 +38,8 @@ def is_named_for(name: str, policy: str) -> bool:
     """Return whether an object has a name that is one of this policy's alone."""
     found = NAMES.fullmatch(name)
     return found is not None and name.split("-")[1] == digest(policy)
+
+
+def is_default_deny(name: str) -> bool:
+    """Return whether an object of ours, by its name, is the one that allows nothing."""
+    return name.split("-", 2)[2:] == [DEFAULT_DENY]

@@ -12,6 +12,7 @@ from revet.core.network.facts import NO_FACTS, Addresses, ClusterFacts, Dns, Pla
 from revet.core.render.allowance import Scope, render_addresses, render_ports
 from revet.core.render.api_server import allow_api_server, allow_calls, allow_exposed
 from revet.core.render.connections import allow_connections
+from revet.core.render.isolation_names import DEFAULT_DENY
 from revet.core.render.quarantine import quarantines
 
 # Where NodeLocal DNSCache listens on each node, beside the address of the Service:
@@ -36,7 +37,7 @@ def network_policies(
     scope = Scope(policy, network, place, cluster)
     return [
         *quarantine,
-        scope.isolate("isolate", "spec.network.isolate"),
+        scope.isolate(DEFAULT_DENY, "spec.network.isolate"),
         *_dns(scope),
         *_same_namespace(scope),
         *allow_api_server(scope),
