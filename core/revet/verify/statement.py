@@ -25,21 +25,24 @@ class Statement:
 
     predicate_type: str
     predicate: Any = None
+    size: int = 0
+    """How many bytes of JSON the predicate is, about."""
 
 
 def read_statement(payload: bytes, digest: str) -> Statement:
     """Read a statement about one image, the one of this digest and no other."""
     value = read_json(payload, _WHAT)
-    kind = take(value, "_type", str, _WHAT)
-    if kind not in _TYPES:
-        raise SignatureError(f"{_WHAT} is of type {kind!r}, must be one of {', '.join(_TYPES)}")
+    form = take(value, "_type", str, _WHAT)
+    if form not in _TYPES:
+        raise SignatureError(f"{_WHAT} is of type {form!r}, must be one of {', '.join(_TYPES)}")
     subjects = take(value, "subject", list, _WHAT)
     if len(subjects) != 1:
         # A second subject would lend one image's attestation to another.
         raise SignatureError(f"{_WHAT} has {len(subjects)} subjects, must have one")
     algorithms = take(subjects[0], "digest", dict, f"{_WHAT}'s subject")
     _require_digest(algorithms.get("sha256"), digest, _WHAT)
-    return Statement(take(value, "predicateType", str, _WHAT), value.get("predicate"))
+    kind = take(value, "predicateType", str, _WHAT)
+    return Statement(kind, value.get("predicate"), len(payload))
 
 
 def read_simple_signing(payload: bytes, digest: str) -> Statement:

@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,12 +10,13 @@ from typing import Final
 
 from revet.adapters.registry.error import RegistryError
 from revet.core.image import canonical_name, is_digest, is_name, split_reference
-from revet.verify.candidate import Candidate, judge
-from revet.verify.discovery import Discovery, Source, list_platforms
+from revet.verify.attestation.summary import summarize
+from revet.verify.candidate import judge
+from revet.verify.discovery import Discovery, Found, Source, list_platforms
 from revet.verify.error import SignatureError
 from revet.verify.evidence import Evidence, Flaw, Proof
 from revet.verify.rule import Rule
-from revet.verify.trust import Question, Trust
+from revet.verify.trust import Question
 from revet.verify.verdict import Findings, Outcome, Step, conclude, judge_rule
 
 _DIGEST: Final = re.compile(r"sha256:[0-9a-f]{64}")
@@ -77,20 +78,14 @@ class Verifier:
         judged = [await self._judge(rule, repository, digest) for rule in asked]
         return Verdict(reference, digest, tuple(judged))
 
-    async def find_evidence(self, repository: str, digest: str, trust: Trust) -> Evidence:
-        """Find out all that holds about a digest, whatever is wanted of it."""
+    async def _find_evidence(self, repository: str, digest: str, rule: Rule) -> Evidence:
+        """Find out all that holds about a digest, whatever the rule wants of it."""
+        trust, whole = rule.trust, rule.custom_types
         found = await Discovery(self._source, repository, digest).run()
         question = Question(digest, trust, self._clock())
         # Elliptic curves and X.509 take milliseconds each: not on the event loop.
         loop = asyncio.get_running_loop()
-        answers = await loop.run_in_executor(self._executor, _judge_all, found.candidates, question)
-        return Evidence(
-            digest,
-            tuple(each for each in answers if isinstance(each, Proof)),
-            (*found.flaws, *(each for each in answers if isinstance(each, Flaw))),
-            tuple(found.unread),
-            sum(len(each.raw) for each in found.candidates),
-        )
+        return await loop.run_in_executor(self._executor, _judge_all, found, question, whole)
 
     async def _judge(self, rule: Rule, repository: str, digest: str) -> Judged:
         try:
@@ -109,14 +104,14 @@ class Verifier:
             SignatureError: they are too many, or nested too deeply.
 
         """
-        image = await self.find_evidence(repository, digest, rule.trust)
+        image = await self._find_evidence(repository, digest, rule)
         if not (rule.is_every_platform and rule.wants):
             return Findings(image)
         named = await list_platforms(self._source, repository, digest)
         platforms = [
             (
                 name,
-                image if each == digest else await self.find_evidence(repository, each, rule.trust),
+                image if each == digest else await self._find_evidence(repository, each, rule),
             )
             for name, each in named
         ]
@@ -130,5 +125,12 @@ def _is_reference(reference: str) -> bool:
     return has_digest and is_name(canonical_name(reference))
 
 
-def _judge_all(candidates: Iterable[Candidate], question: Question) -> list[Proof | Flaw]:
-    return [judge(each, question) for each in candidates]
+def _judge_all(found: Found, question: Question, whole: Collection[str]) -> Evidence:
+    answers = [judge(each, question) for each in found.candidates]
+    evidence = Evidence(
+        question.digest,
+        tuple(each for each in answers if isinstance(each, Proof)),
+        (*found.flaws, *(each for each in answers if isinstance(each, Flaw))),
+        tuple(found.unread),
+    )
+    return summarize(evidence, whole)

@@ -4,6 +4,7 @@ A pod that nobody pins, or that has all its digests, never comes here.
 """
 
 import asyncio
+import gc
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from http import HTTPStatus
@@ -100,7 +101,10 @@ class Images:
         """Say by which policies is judged from now on."""
         policies = list(policies)
         accesses = [each.pins for each in policies if each.pins is not None]
-        accesses += [each.demand.access for each in policies if each.demand is not None]
+        demands = [each.demand for each in policies if each.demand is not None]
+        accesses += [each.access for each in demands]
+        if self._signatures is not None:
+            self._signatures.keep({each.key for each in demands})
         hosts = (host for access in accesses for host in access.hosts)
         self._references.want([*host_references(hosts), *list_key_references(policies)])
         keys = {each.key for each in accesses}
@@ -236,6 +240,8 @@ class Images:
 def _import_signatures() -> "type[Signatures]":
     from revet.webhook.signatures import Signatures  # noqa: PLC0415 -- see who calls
 
+    # Libraries of that size would be looked through again and again, while reviews wait.
+    gc.freeze()
     return Signatures
 
 

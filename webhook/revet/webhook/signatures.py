@@ -5,11 +5,11 @@ that a scan grows old here as it does anywhere.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Final
+from typing import Final, NamedTuple
 
 from revet.adapters.registry.client import Registry
 from revet.adapters.registry.error import RegistryError
@@ -22,17 +22,29 @@ from revet.verify.error import SignatureError
 from revet.verify.rule import Place, Rule, compile_rule
 from revet.verify.verdict import Findings, Outcome, conclude, judge_rule
 from revet.verify.verifier import Verifier
-from revet.webhook.findings import Kept, Known
+from revet.webhook.findings import Kept
 from revet.webhook.key_references import references_of
 from revet.webhook.references import Data, Reference, References
 
-Key = tuple[str, str, str]
 Connect = Callable[[RegistryAccess, str], Awaitable[Registry]]
 Verdict = tuple[tuple[Fault, ...], str]
 
-#: Proofs are checked by so many threads: they hold the interpreter, and reviews wait for it.
-_THREADS: Final = 2
+#: A proof's check holds the interpreter, and reviews wait for it: no two at once are faster.
+_THREADS: Final = 1
 _MOST_RUNNING: Final = 500
+#: Images of one registry that are looked into at once, in turn: all of them at once would all be
+#: half done when the time is up, and none be known.
+_MOST_AT_ONCE: Final = 16
+
+
+class Key(NamedTuple):
+    """What tells findings from others: how the registry is reached, the image, by what trust."""
+
+    access: str
+    image: str
+    trust: str
+    has_platforms: bool
+    whole: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,20 +76,33 @@ class Signatures:
         self._now = now
         self._complain = complain
         self._kept = Kept(clock)
-        self._rules: dict[str, _Made] = {}
+        self._rules: dict[tuple[str, str], _Made] = {}
         self._running: dict[Key, asyncio.Task[Findings]] = {}
+        self._turns: dict[str, asyncio.Semaphore] = {}
         self._executor = ThreadPoolExecutor(_THREADS, "signatures")
 
     async def tell(
         self, wanted: Sequence[ToVerify], deadline: float
     ) -> tuple[Mapping[tuple[str, str], tuple[Fault, ...]], list[str]]:
         """Say what is wrong with each image, and what is said of it as of some time ago."""
-        answers = await asyncio.gather(*(self._tell(each, deadline) for each in wanted))
-        faults = {
-            (each.demand.key, each.image): found
-            for each, (found, _) in zip(wanted, answers, strict=True)
-        }
+        faults: dict[tuple[str, str], tuple[Fault, ...]] = {}
+        waiting: list[ToVerify] = []
+        for each in wanted:
+            known = self._recall_all(each)
+            if known is None:
+                waiting.append(each)
+            else:
+                faults[each.demand.key, each.image] = known
+        # Mostly there is nobody to wait for: no task is then made.
+        asked = (self._tell(each, deadline) for each in waiting)
+        answers = await asyncio.gather(*asked) if waiting else ()
+        for each, (found, _) in zip(waiting, answers, strict=True):
+            faults[each.demand.key, each.image] = found
         return faults, [stale for _, stale in answers if stale]
+
+    def keep(self, demands: Collection[str]) -> None:
+        """Forget the rules of all but these demands, by their keys."""
+        self._rules = {key: made for key, made in self._rules.items() if key[1] in demands}
 
     async def close(self) -> None:
         """Stop asking."""
@@ -85,6 +110,31 @@ class Signatures:
             task.cancel()
         await asyncio.gather(*self._running.values(), return_exceptions=True)
         self._executor.shutdown(wait=False, cancel_futures=True)
+
+    def _recall_all(self, wanted: ToVerify) -> tuple[Fault, ...] | None:
+        """Judge an image by what was found a while ago; None where somebody must be asked."""
+        faults: list[Fault] = []
+        for each in wanted.demand.verifications:
+            if is_about(each, wanted.reference):
+                found = self._recall(each, wanted)
+                if found is None:
+                    return None
+                faults += found
+        return tuple(faults)
+
+    def _recall(self, item: Verification, wanted: ToVerify) -> tuple[Fault, ...] | None:
+        made = self._rules.get(_name(wanted.demand, item))
+        if made is None or made.rule is None or made.of != self._held(references_of(item)):
+            return None
+        known = self._kept.find(_key(wanted, made.rule))
+        if known is None or not known.is_fresh:
+            return None
+        found = self._conclude(made.rule, known.findings)
+        # What was refused is soon asked again.
+        return found if known.is_new or not found else None
+
+    def _held(self, references: Iterable[Reference]) -> tuple[Data | None, ...]:
+        return tuple(map(self._references.find, references))
 
     async def _tell(self, wanted: ToVerify, deadline: float) -> Verdict:
         faults: list[Fault] = []
@@ -101,10 +151,10 @@ class Signatures:
         try:
             async with asyncio.timeout_at(deadline):
                 rule = await self._rule(wanted.demand, item)
-                key = (wanted.demand.access.key, wanted.image, _identify(rule))
-                known = self._kept.find(key)
-                if known is not None and self._is_good(rule, known):
-                    return self._conclude(rule, known.findings), ""
+                known = self._recall(item, wanted)
+                if known is not None:
+                    return known, ""
+                key = _key(wanted, rule)
                 try:
                     found = self._conclude(rule, await self._find(rule, wanted, key))
                 except RegistryError as error:
@@ -120,19 +170,14 @@ class Signatures:
         made = self._rules.get(_name(wanted.demand, item))
         if made is None or made.rule is None:
             return (Fault(f'rule "{item.name}": {problem}', is_unknown=True),), ""
-        key = (wanted.demand.access.key, wanted.image, _identify(made.rule))
-        return self._fall_back(made.rule, key, problem)
-
-    def _is_good(self, rule: Rule, known: Known) -> bool:
-        """Return whether what is known does: what was refused is soon asked again."""
-        return known.is_fresh if not self._conclude(rule, known.findings) else known.is_new
+        return self._fall_back(made.rule, _key(wanted, made.rule), problem)
 
     def _fall_back(self, rule: Rule, key: Key, problem: str) -> Verdict:
         """Judge by what was found last, if all was well with that."""
         known = self._kept.find(key)
         if known is not None and not self._conclude(rule, known.findings):
             age = f"{known.age_s / 60:.0f} min"
-            return (), f"{key[1]} was verified {age} ago, since {problem}"
+            return (), f"{key.image} was verified {age} ago, since {problem}"
         return (Fault(f'rule "{rule.name}": {problem}', is_unknown=True),), ""
 
     def _conclude(self, rule: Rule, findings: Findings) -> tuple[Fault, ...]:
@@ -158,12 +203,13 @@ class Signatures:
 
     async def _ask(self, rule: Rule, wanted: ToVerify, key: Key) -> Findings:
         host = wanted.image.partition("/")[0]
-        registry = await self._connect(wanted.demand.access, host)
-        verifier = Verifier(
-            registry, lambda: datetime.fromtimestamp(self._now(), UTC), self._executor
-        )
-        name, _, digest = wanted.image.partition("@")
-        findings = await verifier.find(rule, name, digest)
+        async with self._turns.setdefault(host, asyncio.Semaphore(_MOST_AT_ONCE)):
+            registry = await self._connect(wanted.demand.access, host)
+            verifier = Verifier(
+                registry, lambda: datetime.fromtimestamp(self._now(), UTC), self._executor
+            )
+            name, _, digest = wanted.image.partition("@")
+            findings = await verifier.find(rule, name, digest)
         self._kept.put(key, findings)
         return findings
 
@@ -176,7 +222,7 @@ class Signatures:
         """Return the rule as what it names stands now; a broken root keeps the last good one."""
         named = list(references_of(item))
         await self._references.seen(named)
-        found = tuple(self._references.find(each) for each in named)
+        found = self._held(named)
         name = _name(demand, item)
         made = self._rules.get(name)
         if made is None or made.of != found:
@@ -206,10 +252,13 @@ class Signatures:
         return data[place.key]
 
 
-def _name(demand: Demand, item: Verification) -> str:
-    return f"{item.name} {demand.key}"
+def _name(demand: Demand, item: Verification) -> tuple[str, str]:
+    return item.name, demand.key
 
 
-def _identify(rule: Rule) -> str:
+def _key(wanted: ToVerify, rule: Rule) -> Key:
     # EveryPlatform looks at more than the image: what was found for the one is not the other's.
-    return f"{rule.trust.id} {rule.is_every_platform and bool(rule.wants)}"
+    # Nor is what was left out of predicates, where one rule asks for fields of them.
+    has_platforms = rule.is_every_platform and bool(rule.wants)
+    access = wanted.demand.access.key
+    return Key(access, wanted.image, rule.trust.id, has_platforms, rule.custom_types)
