@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from revet.verify.error import SignatureError
-from revet.verify.strict import read_json, take
+from revet.verify.strict import FEW_VALUES, read_json, take
 
 #: The predicate of a signature: without it, a statement is an attestation and signs nothing.
 SIGNATURE: Final = "https://sigstore.dev/cosign/sign/v1"
@@ -48,7 +48,7 @@ def read_statement(payload: bytes, digest: str) -> Statement:
 def read_simple_signing(payload: bytes, digest: str) -> Statement:
     """Read the payload that cosign signed before it wrote statements."""
     what = "the payload"
-    critical = take(read_json(payload, what), "critical", dict, what)
+    critical = take(read_json(payload, what, FEW_VALUES), "critical", dict, what)
     kind = take(critical, "type", str, what)
     if kind not in _PAYLOAD_TYPES:
         raise SignatureError(f"{what} is of type {kind!r}, must be {_PAYLOAD_TYPES[0]!r}")

@@ -208,7 +208,7 @@ class Images:
                 registry = registry.logged_in_as(Several([reach.logins, login]))
             return await registry.resolve(question.tagged)
 
-        return await self._tags.ask(key, resolve)
+        return await self._tags.ask(host_of(key.image), key, resolve)
 
     def _reach(self, access: RegistryAccess) -> Reach:
         reach = self._reaches.get(access.key)

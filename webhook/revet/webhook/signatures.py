@@ -18,6 +18,7 @@ from revet.core.errors import Error
 from revet.core.model.image_facts import Demand, Fault, RegistryAccess
 from revet.core.model.policy_images import Verification
 from revet.core.verification import ToVerify
+from revet.verify.allowance import Allowance
 from revet.verify.error import SignatureError
 from revet.verify.rule import Place, Rule, compile_rule
 from revet.verify.verdict import Findings, Outcome, conclude, judge_rule
@@ -31,9 +32,14 @@ Verdict = tuple[tuple[Fault, ...], str]
 
 #: A proof's check holds the interpreter, and reviews wait for it: no two at once are faster.
 _THREADS: Final = 1
+#: Images of one registry that wait for it.
 _MOST_RUNNING: Final = 500
+#: The longest that one image has its turn, whatever its registry does.
+_LONGEST_S: Final = 60.0
+#: What is held of all of them, until it is checked.
+_MOST_BYTES: Final = 160 * 1024 * 1024
 #: Images of one registry that are looked into at once, in turn: all of them at once would all be
-#: half done when the time is up, and none be known.
+#: half done when the time is up, and none be known. The slowness of one is not the others'.
 _MOST_AT_ONCE: Final = 16
 
 
@@ -80,6 +86,7 @@ class Signatures:
         self._running: dict[Key, asyncio.Task[Findings]] = {}
         self._turns: dict[str, asyncio.Semaphore] = {}
         self._executor = ThreadPoolExecutor(_THREADS, "signatures")
+        self._allowance = Allowance(_MOST_BYTES)
 
     async def tell(
         self, wanted: Sequence[ToVerify], deadline: float
@@ -147,7 +154,7 @@ class Signatures:
         return tuple(faults), "; ".join(stale)
 
     async def _judge(self, item: Verification, wanted: ToVerify, deadline: float) -> Verdict:
-        host = wanted.image.partition("/")[0]
+        host = _host(wanted.image)
         try:
             async with asyncio.timeout_at(deadline):
                 rule = await self._rule(wanted.demand, item)
@@ -181,7 +188,7 @@ class Signatures:
         return (Fault(f'rule "{rule.name}": {problem}', is_unknown=True),), ""
 
     def _conclude(self, rule: Rule, findings: Findings) -> tuple[Fault, ...]:
-        steps = judge_rule(rule, findings, datetime.fromtimestamp(self._now(), UTC))
+        steps = judge_rule(rule, findings, self._tell_time())
         if conclude(steps) is Outcome.VERIFIED:
             return ()
         return tuple(
@@ -194,24 +201,27 @@ class Signatures:
         """Ask the registry; who gives up waiting stops nobody."""
         task = self._running.get(key)
         if task is None:
-            if len(self._running) >= _MOST_RUNNING:
-                raise RegistryError("registries", 0, "too many images are verified at once")
+            host = _host(key.image)
+            if sum(_host(each.image) == host for each in self._running) >= _MOST_RUNNING:
+                raise RegistryError(host, 0, "too many of its images are verified at once")
             task = asyncio.ensure_future(self._ask(rule, wanted, key))
             self._running[key] = task
             task.add_done_callback(lambda done: self._end(key, done))
         return await asyncio.shield(task)
 
     async def _ask(self, rule: Rule, wanted: ToVerify, key: Key) -> Findings:
-        host = wanted.image.partition("/")[0]
-        async with self._turns.setdefault(host, asyncio.Semaphore(_MOST_AT_ONCE)):
+        host = _host(wanted.image)
+        turn = self._turns.setdefault(host, asyncio.Semaphore(_MOST_AT_ONCE))
+        async with turn, asyncio.timeout(_LONGEST_S):
             registry = await self._connect(wanted.demand.access, host)
-            verifier = Verifier(
-                registry, lambda: datetime.fromtimestamp(self._now(), UTC), self._executor
-            )
+            verifier = Verifier(registry, self._tell_time, self._executor, self._allowance)
             name, _, digest = wanted.image.partition("@")
             findings = await verifier.find(rule, name, digest)
         self._kept.put(key, findings)
         return findings
+
+    def _tell_time(self) -> datetime:
+        return datetime.fromtimestamp(self._now(), UTC)
 
     def _end(self, key: Key, task: asyncio.Task[Findings]) -> None:
         del self._running[key]
@@ -250,6 +260,10 @@ class Signatures:
             what = "is not there" if data is None else f"has no key {place.key}"
             raise SignatureError(f"{self._references.describe(reference)} {what}")
         return data[place.key]
+
+
+def _host(image: str) -> str:
+    return image.partition("/")[0]
 
 
 def _name(demand: Demand, item: Verification) -> tuple[str, str]:
