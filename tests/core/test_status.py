@@ -4,6 +4,8 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
+import pytest
+
 from revet.core.model.policy_status import HardeningPolicyStatus
 from revet.core.status import Facts, policy_status, was_valid
 from tests.support.policy_builder import build_policy
@@ -90,3 +92,20 @@ def test_where_nothing_is_to_be_written_nothing_is_missing() -> None:
     told = {each.type: each for each in policy_status(POLICY, 1, missing, None, NOW).conditions}
     for kind in ("NetworkIsolated", "BaselineApplied"):
         assert (told[kind].reason, told[kind].message) == ("Incomplete", "not in a")
+
+
+@pytest.mark.parametrize(
+    ("signers", "told"),
+    [
+        (None, ("Unknown", "NotTold", 1)),
+        ("", ("True", "Usable", 1)),
+        ('rule "ci": is no key', ("False", "Unusable", 1)),
+    ],
+)
+def test_keys_that_cannot_be_used_are_told(signers: str | None, told: tuple[str, str, int]) -> None:
+    rule = {"name": "ci", "images": ["*"], "anyOf": [{"key": {"pem": "x"}}]}
+    policy = build_policy(images={"verify": [rule]})
+    facts = replace(FACTS, signers=signers)
+    assert _told(policy_status(policy, 1, facts, None, NOW))["SignersUsable"] == told
+    # Who wants no signatures is told nothing of them.
+    assert "SignersUsable" not in _told(policy_status(POLICY, 1, facts, None, NOW))

@@ -4,7 +4,7 @@ import asyncio
 import io
 import json
 import ssl
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -59,6 +59,8 @@ class Notices:
 
 class NoRegistries:
     """Asks nobody."""
+
+    signers: Mapping[str, str] = {}
 
     async def complete(
         self, request: Request, applied: Sequence[Applied], deadline: float, *, mutating: bool
@@ -117,6 +119,11 @@ class Harness:
         self.client_tls = ssl.create_default_context(cadata=self.authority.ca_pem.decode())
         self.port = self.health_port = 0
         self._server = self.doors.server()
+
+    @property
+    def signers(self) -> Mapping[str, str]:
+        """Which keys can't be used."""
+        return self.images.signers
 
     async def complete(
         self, request: Request, applied: Sequence[Applied], deadline: float, *, mutating: bool

@@ -280,6 +280,6 @@ async def test_what_no_policy_asks_any_more_is_forgotten(
     assert (await signed.validate(by_digest(signed)))["allowed"] is True
     signatures = signed.images._signatures
     assert signatures is not None
-    assert len(signatures._rules) == 1
+    assert len(signatures.rules._rules) == 1
     signed.images.want([])
-    assert signatures._rules == {}
+    assert signatures.rules._rules == {}

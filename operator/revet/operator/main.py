@@ -41,6 +41,7 @@ from revet.operator.reconcile import Reconciler
 from revet.operator.resync import keep_fresh
 from revet.operator.runtime import RuntimeWatch
 from revet.operator.settings import Settings, parse_url
+from revet.operator.signers import SignersWatch
 from revet.operator.surveyor import Surveyor
 from revet.operator.watches import watch
 from revet.operator.writer import Writer
@@ -88,7 +89,8 @@ async def _lead(context: Context, asked: Callable[[], None]) -> None:
     audit = Audit(context)
     credentials = Credentials(context)
     runtime = RuntimeWatch(context, context.recorder, credentials)
-    reconciler = Reconciler(context, audit, credentials, runtime.verdict)
+    signers = SignersWatch(context, credentials)
+    reconciler = Reconciler(context, audit, credentials, runtime.verdict, signers.problem)
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(intake.run())
         tasks.create_task(reconciler.holdings.run())
@@ -99,6 +101,7 @@ async def _lead(context: Context, asked: Callable[[], None]) -> None:
         context.surveyor.see_cilium(context.picture, context.queue.add_all)
         tasks.create_task(context.surveyor.run(reconciler.isolation.note_changes))
         tasks.create_task(runtime.run())
+        tasks.create_task(signers.run())
         tasks.create_task(keep_fresh(reconciler, context, _FRESH_EVERY_S))
         tasks.create_task(watch(context, intake))
         tasks.create_task(_watch_policies(context, intake, asked))

@@ -48,8 +48,13 @@ class Reconciler:
         audit: Audit,
         credentials: Credentials | None = None,
         runtime: Callable[[str], Verdict | None] = lambda _: None,
+        signers: Callable[[str], str | None] = lambda _: None,
     ) -> None:
-        """Set up; nothing is known yet. `runtime` tells what sensors say of a policy, by name."""
+        """Set up; nothing is known yet. `runtime` tells what sensors say of a policy, by name.
+
+        `signers` tells which of its keys the webhook can't use, by uid.
+        """
+        self._signers = signers
         self._context = context
         self._audit = audit
         self._runtime = runtime
@@ -275,6 +280,7 @@ class Reconciler:
             counts=tally.counts(len(selected)) if tally else None,
             top=tally.top() if tally else (),
             runtime=self._runtime(seen.name),
+            signers=self._signers(seen.uid),
         )
 
     def _errors(self, name: str, selected: list[str]) -> list[str]:

@@ -5,27 +5,25 @@ that a scan grows old here as it does anywhere.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final, NamedTuple
 
 from revet.adapters.registry.client import Registry
 from revet.adapters.registry.error import RegistryError
 from revet.core.coverage import is_about
-from revet.core.errors import Error
-from revet.core.model.image_facts import Demand, Fault, RegistryAccess
+from revet.core.model.image_facts import Fault, RegistryAccess
 from revet.core.model.policy_images import Verification
 from revet.core.verification import ToVerify
 from revet.verify.allowance import Allowance
 from revet.verify.error import SignatureError
-from revet.verify.rule import Place, Rule, compile_rule
+from revet.verify.rule import Rule
 from revet.verify.verdict import Findings, Outcome, conclude, judge_rule
 from revet.verify.verifier import Verifier
 from revet.webhook.findings import Kept
-from revet.webhook.key_references import references_of
-from revet.webhook.references import Data, Reference, References
+from revet.webhook.references import References
+from revet.webhook.rules import Rules
 
 Connect = Callable[[RegistryAccess, str], Awaitable[Registry]]
 Verdict = tuple[tuple[Fault, ...], str]
@@ -53,15 +51,6 @@ class Key(NamedTuple):
     whole: frozenset[str]
 
 
-@dataclass(frozen=True, slots=True)
-class _Made:
-    """A rule, and of what it was made; `problem` is why what is there now can't be used."""
-
-    of: tuple[Data | None, ...]
-    rule: Rule | None
-    problem: str
-
-
 class Signatures:
     """Verifies images as policies ask, once for many reviews."""
 
@@ -77,15 +66,13 @@ class Signatures:
 
         `now` gives seconds since 1970; `complain` is told which keys or roots can't be used.
         """
-        self._references = references
         self._connect = connect
         self._now = now
-        self._complain = complain
         self._kept = Kept(clock)
-        self._rules: dict[tuple[str, str], _Made] = {}
         self._running: dict[Key, asyncio.Task[Findings]] = {}
         self._turns: dict[str, asyncio.Semaphore] = {}
         self._executor = ThreadPoolExecutor(_THREADS, "signatures")
+        self.rules = Rules(references, complain, self._executor)
         self._allowance = Allowance(_MOST_BYTES)
 
     async def tell(
@@ -107,10 +94,6 @@ class Signatures:
             faults[each.demand.key, each.image] = found
         return faults, [stale for _, stale in answers if stale]
 
-    def keep(self, demands: Collection[str]) -> None:
-        """Forget the rules of all but these demands, by their keys."""
-        self._rules = {key: made for key, made in self._rules.items() if key[1] in demands}
-
     async def close(self) -> None:
         """Stop asking."""
         for task in self._running.values():
@@ -130,18 +113,13 @@ class Signatures:
         return tuple(faults)
 
     def _recall(self, item: Verification, wanted: ToVerify) -> tuple[Fault, ...] | None:
-        made = self._rules.get(_name(wanted.demand, item))
-        if made is None or made.rule is None or made.of != self._held(references_of(item)):
+        rule = self.rules.ready(wanted.demand, item)
+        known = self._kept.find(_key(wanted, rule)) if rule is not None else None
+        if rule is None or known is None or not known.is_fresh:
             return None
-        known = self._kept.find(_key(wanted, made.rule))
-        if known is None or not known.is_fresh:
-            return None
-        found = self._conclude(made.rule, known.findings)
+        found = self._conclude(rule, known.findings)
         # What was refused is soon asked again.
         return found if known.is_new or not found else None
-
-    def _held(self, references: Iterable[Reference]) -> tuple[Data | None, ...]:
-        return tuple(map(self._references.find, references))
 
     async def _tell(self, wanted: ToVerify, deadline: float) -> Verdict:
         faults: list[Fault] = []
@@ -157,7 +135,7 @@ class Signatures:
         host = _host(wanted.image)
         try:
             async with asyncio.timeout_at(deadline):
-                rule = await self._rule(wanted.demand, item)
+                rule = await self.rules.rule(wanted.demand, item)
                 known = self._recall(item, wanted)
                 if known is not None:
                     return known, ""
@@ -174,10 +152,10 @@ class Signatures:
             return self._late(item, wanted, f"{host}: gave no answer in time")
 
     def _late(self, item: Verification, wanted: ToVerify, problem: str) -> Verdict:
-        made = self._rules.get(_name(wanted.demand, item))
-        if made is None or made.rule is None:
+        rule = self.rules.last(wanted.demand, item)
+        if rule is None:
             return (Fault(f'rule "{item.name}": {problem}', is_unknown=True),), ""
-        return self._fall_back(made.rule, _key(wanted, made.rule), problem)
+        return self._fall_back(rule, _key(wanted, rule), problem)
 
     def _fall_back(self, rule: Rule, key: Key, problem: str) -> Verdict:
         """Judge by what was found last, if all was well with that."""
@@ -228,46 +206,9 @@ class Signatures:
         if not task.cancelled():
             task.exception()  # who waited has it; that nobody did is no error
 
-    async def _rule(self, demand: Demand, item: Verification) -> Rule:
-        """Return the rule as what it names stands now; a broken root keeps the last good one."""
-        named = list(references_of(item))
-        await self._references.seen(named)
-        found = self._held(named)
-        name = _name(demand, item)
-        made = self._rules.get(name)
-        if made is None or made.of != found:
-            made = await self._make(item, found, made)
-            self._rules[name] = made
-        if made.rule is None:
-            raise SignatureError(made.problem)
-        return made.rule
-
-    async def _make(
-        self, item: Verification, found: tuple[Data | None, ...], last: _Made | None
-    ) -> _Made:
-        loop = asyncio.get_running_loop()
-        try:
-            rule = await loop.run_in_executor(self._executor, compile_rule, item, self._read)
-        except Error as error:
-            self._complain(f"spec.images.verify {item.name}: {error}")
-            return _Made(found, last.rule if last else None, str(error))
-        return _Made(found, rule, "")
-
-    def _read(self, place: Place) -> bytes:
-        reference = Reference(place.kind, place.name)
-        data = self._references.find(reference)
-        if data is None or place.key not in data:
-            what = "is not there" if data is None else f"has no key {place.key}"
-            raise SignatureError(f"{self._references.describe(reference)} {what}")
-        return data[place.key]
-
 
 def _host(image: str) -> str:
     return image.partition("/")[0]
-
-
-def _name(demand: Demand, item: Verification) -> tuple[str, str]:
-    return item.name, demand.key
 
 
 def _key(wanted: ToVerify, rule: Rule) -> Key:
