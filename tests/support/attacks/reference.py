@@ -127,6 +127,40 @@ async def _(stage: Stage) -> Told:
     return Told("admitted", "")
 
 
+@case("root-with-parts-of-another-form")
+async def _(stage: Stage) -> Told:
+    told = Told("admitted", "")
+    for bad in (
+        5,
+        [5],
+        [{"subject": 5}],
+        [{"certChain": {"certificates": [{"rawBytes": "AA=="}]}}],
+    ):
+        root = stage.sigstore.root() | {"certificateAuthorities": bad}
+        try:
+            stage.rule({"anyOf": _anybody()}, root)
+        except SignatureError as error:
+            told = refused(error)
+        else:
+            return Told("admitted", f"{bad}")
+    return told
+
+
+@case("root-with-a-key-that-is-none")
+async def _(stage: Stage) -> Told:
+    told = Told("admitted", "")
+    for name in ("tlogs", "ctlogs"):
+        root = stage.sigstore.root()
+        root[name][0]["publicKey"]["rawBytes"] = "AAAA"
+        try:
+            stage.rule({"anyOf": _anybody()}, root)
+        except SignatureError as error:
+            told = refused(error)
+        else:
+            return Told("admitted", name)
+    return told
+
+
 @case("root-that-trusts-nobody")
 async def _(stage: Stage) -> Told:
     kind = stage.sigstore.root()["mediaType"]
