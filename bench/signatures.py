@@ -8,7 +8,7 @@ import json
 import ssl
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import count
@@ -22,7 +22,7 @@ from bench.figures import Figure
 from bench.progress import Progress
 from bench.review import read_review
 from bench.signed import TRUST, Signed, found_signed, render_review
-from bench.traffic import Target, TrafficError, send
+from bench.traffic import Target, Traffic, TrafficError, send
 from bench.usage import read_usage
 from e2e.cluster.certificates import Authority
 from e2e.cluster.controlplane import ControlPlane
@@ -154,6 +154,8 @@ class Seen(NamedTuple):
     verdicts: int
     latest_s: float
     others_p99_ms: float
+    calm_p99_ms: float
+    """The same, just before."""
     warm: int
 
 
@@ -181,6 +183,7 @@ def measure() -> list[Figure]:
         Figure("images_storm_verdicts", min(each.verdicts for each in storms), "", at_least=80),
         Figure("images_storm_warm", min(each.warm for each in storms), "", at_least=IMAGES),
         Figure("images_storm_others_p99", others, "ms", at_most=50),
+        Figure("images_storm_calm_p99", median(each.calm_p99_ms for each in storms), "ms"),
         Figure("images_rss", rss_mib, "MiB", at_most=150),
     ]
 
@@ -204,13 +207,8 @@ def _measure_storm(site: Site) -> Seen:
     site.signed.registry.delay_s = _DELAY_S
     storm = Storm(site, images, known)
     storm.prepare()
-    others = send(
-        site.others,
-        connections=_OTHERS_CONNECTIONS,
-        seconds=FAIL_TIMEOUT_S,
-        rate=_OTHERS_RATE,
-        ready=storm.start,
-    )
+    calm = _send_others(site)
+    others = _send_others(site, storm.start)
     storm.wait()
     time.sleep(_RETRY_S)
     asked = site.asked()
@@ -220,7 +218,18 @@ def _measure_storm(site: Site) -> Seen:
         sum(each.is_verdict for each in storm.answers),
         max(each.seconds for each in storm.answers),
         others.p99_ms,
+        calm.p99_ms,
         IMAGES - len(cold),
+    )
+
+
+def _send_others(site: Site, ready: Callable[[], None] = lambda: None) -> Traffic:
+    return send(
+        site.others,
+        connections=_OTHERS_CONNECTIONS,
+        seconds=FAIL_TIMEOUT_S,
+        rate=_OTHERS_RATE,
+        ready=ready,
     )
 
 
