@@ -6,10 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from e2e.api import Api
 from e2e.cluster.controlplane import ControlPlane
 from e2e.cluster.process import ClusterError
 from e2e.cluster.target import Cluster, open_cluster, prepare
 from e2e.cluster.toolchain import ToolchainError
+from e2e.pinning import Stage, open_stage
 from e2e.release import Release
 
 _HERE = Path(__file__).parent
@@ -68,3 +70,30 @@ def release(cluster: Cluster) -> Iterator[Release]:
         pytest.skip("our processes run beside the cluster: REVET_E2E_CLUSTER=local")
     with Release(cluster.control_plane) as installed:
         yield installed
+
+
+@pytest.fixture(scope="module")
+def running(release: Release) -> Iterator[Release]:
+    """Run both processes."""
+    try:
+        release.start()
+        yield release
+    finally:
+        release.stop()
+
+
+@pytest.fixture(scope="module")
+def api(release: Release) -> Iterator[Api]:
+    """Talk to its API server as the admin."""
+    api = Api(release.plane)
+    yield api
+    api.close()
+
+
+@pytest.fixture(scope="module")
+def stage(cluster: Cluster) -> Iterator[Stage]:
+    """Give two replicas of the webhook with the chart's rights, beside a registry."""
+    if cluster.control_plane is None:
+        pytest.skip("the API server must reach our loopback: REVET_E2E_CLUSTER=local")
+    with open_stage(cluster.control_plane) as opened:
+        yield opened

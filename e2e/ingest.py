@@ -21,6 +21,9 @@ from e2e.program import Program
 from e2e.release import NAMESPACE, Release
 
 TOKEN: Final = "a-token-of-the-tests-that-nobody-guesses"  # noqa: S105 -- of the tests
+#: Of a sender that is bound to the node `NODE`.
+NODE_TOKEN: Final = "another-token-of-the-tests-of-one-node"  # noqa: S105 -- of the tests
+NODE: Final = "sensed"
 AUDIENCE: Final = "revet-ingest"
 _SECRET: Final = "revet-ingest-tls"  # noqa: S105 -- a name
 _SENDERS: Final = "revet-ingest-senders"
@@ -64,9 +67,9 @@ class Ingest(Program):
             f"--senders={self.senders}",
             *(flag for flag in container["args"] if flag.partition("=")[0] not in _PLACES),
         ]
-        token = hashlib.sha256(TOKEN.encode()).hexdigest()
         senders = [
-            {"name": "tests", "tokenSha256": token},
+            {"name": "tests", "tokenSha256": _hash(TOKEN)},
+            {"name": "node", "tokenSha256": _hash(NODE_TOKEN), "node": NODE},
             {"name": "shipper", "serviceAccount": f"{NAMESPACE}/default"},
         ]
         self.senders.write_text(yaml.safe_dump({"senders": senders}))
@@ -92,6 +95,10 @@ class Ingest(Program):
         status = Path(f"/proc/{self.pid}/status").read_text(encoding="utf-8")
         [line] = [each for each in status.splitlines() if each.startswith("VmRSS:")]
         return int(line.split()[1]) / 1024
+
+
+def _hash(token: str) -> str:
+    return hashlib.sha256(token.encode()).hexdigest()
 
 
 class Sensor:
@@ -180,10 +187,10 @@ def audit_flags(ingest: Ingest) -> Sequence[str]:
 
 
 @contextmanager
-def listening(plane: ControlPlane) -> Iterator[tuple[Release, Ingest]]:
-    """Install the chart with its ingest, and run operator and ingest."""
+def listening(plane: ControlPlane, *values: str) -> Iterator[tuple[Release, Ingest]]:
+    """Install the chart with its ingest, and further values, and run operator and ingest."""
     ingest = Ingest(plane)
-    with Release(plane, ingest.values) as release:
+    with Release(plane, (*ingest.values, *values)) as release:
         ingest.prepare(release)
         try:
             release.start_operator()

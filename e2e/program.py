@@ -37,6 +37,11 @@ class Program:
             raise RuntimeError(f"{self._process.name} is not running")
         return self._process.pid
 
+    @property
+    def is_running(self) -> bool:
+        """Whether it was started and not stopped, nor found dead before it was ready."""
+        return self._process.pid is not None
+
     def start(self) -> None:
         """Start it, and return when it is ready."""
         self._first_line = len(self.logged())

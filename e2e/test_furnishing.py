@@ -35,23 +35,6 @@ BEFORE: Final = "revet.dev/automount-before"
 COLLECTED_S: Final = 90
 
 
-@pytest.fixture(scope="module")
-def running(release: Release) -> Iterator[Release]:
-    """Run both processes."""
-    try:
-        release.start()
-        yield release
-    finally:
-        release.stop()
-
-
-@pytest.fixture(scope="module")
-def api(release: Release) -> Iterator[Api]:
-    api = Api(release.plane)
-    yield api
-    api.close()
-
-
 @pytest.fixture
 def namespace(running: Release) -> Iterator[str]:
     """Give a namespace that both policies select, neither of which is there."""

@@ -1,14 +1,11 @@
 """Tags pinned on a real API server, by a real registry over TLS, with the chart's rights."""
 
-from collections.abc import Iterator
-
 import pytest
 from aiohttp import web
 
 from e2e.api import STRATEGIC, wait_for
 from e2e.cluster.certificates import Authority
-from e2e.cluster.target import Cluster
-from e2e.pinning import PASSWORD, Stage, docker_secret, open_stage
+from e2e.pinning import PASSWORD, Stage, docker_secret
 from revet.core.model.meta import PINNED_ANNOTATION
 from tests.support.manifests import Manifest, container, workload
 from tests.support.registry import image
@@ -26,14 +23,6 @@ def policies(stage: Stage) -> list[Manifest]:
         stage.policy(MILD, onUnknown="Warn"),
         stage.policy(OWN, hosts=without, usePodPullSecrets=True),
     ]
-
-
-@pytest.fixture(scope="module")
-def stage(cluster: Cluster) -> Iterator[Stage]:
-    if cluster.control_plane is None:
-        pytest.skip("the API server must reach our loopback: REVET_E2E_CLUSTER=local")
-    with open_stage(cluster.control_plane) as opened:
-        yield opened
 
 
 @pytest.fixture(scope="module")

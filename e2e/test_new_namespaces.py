@@ -41,13 +41,6 @@ def running(release: Release) -> Iterator[Release]:
         release.stop()
 
 
-@pytest.fixture(scope="module")
-def api(release: Release) -> Iterator[Api]:
-    api = Api(release.plane)
-    yield api
-    api.close()
-
-
 def _create_namespace(api: Api) -> str:
     """Create a namespace, and wait for nothing."""
     name = f"newborn-{next(_numbers)}"

@@ -51,7 +51,8 @@ class Stage:
 
     def kill(self) -> None:
         """Kill the operator, and let through whatever the next one writes."""
-        self.release.operator.kill()
+        if self.release.operator.is_running:  # it may have been killed before it was ready
+            self.release.operator.kill()
         self.cut.hang_up()
         self.cut.pass_all()
         self.killed.clear()
@@ -125,7 +126,7 @@ def stage(release: Release) -> Iterator[Stage]:
         stage = Stage(release, Api(plane), cut, namespaces)
         try:
             release.start()
-            wait_for(lambda: len(stage.snapshot()) == 6, "guards, certificates", _SETTLED_S)
+            wait_for(lambda: len(stage.snapshot()) == 8, "guards, certificates", _SETTLED_S)
             stage.gone = stage.snapshot()
             stage.apply()
             place = f"HardeningPolicy /{NAME}"

@@ -10,7 +10,7 @@ from typing import Any, Final
 import pytest
 
 from e2e.api import Api, wait_for
-from e2e.release import Release
+from e2e.release import NAMESPACE, Release
 from e2e.standing import POLICIES
 from e2e.trail import Trail
 from e2e.webhook import policy
@@ -20,6 +20,7 @@ TEAMS: Final = ("a", "b", "c")
 OPERATOR: Final = "revet-operator"
 _REST_S: Final = 120
 _AUDIT_S: Final = 30
+_NOBODY: Final = "203.0.113.1"  # an address of documents: nobody has it
 _QUIET: Final = timedelta(seconds=5)
 
 
@@ -27,7 +28,7 @@ def _policies() -> list[dict[str, Any]]:
     labels = {"mode": "Enforce", "podSecurity": {"enforce": "baseline", "warn": "restricted"}}
     asked: dict[str, dict[str, Any]] = {
         "a": {"enforcement": "Enforce", "network": {"mode": "Enforce"}, "namespaces": labels},
-        "b": {"enforcement": "Audit"},
+        "b": {"enforcement": "Audit", "runtime": {}},
         "c": {"enforcement": "Warn", "network": {"mode": "Enforce", "isolate": ["Ingress"]}},
     }
     return [policy(f"rest-{team}", {"rest": team}, **asked[team]) for team in TEAMS]
@@ -41,11 +42,37 @@ def _is_done(api: Api, name: str) -> bool:
     return said and status.get("counts", {}).get("workloads", 0) > 0
 
 
+def _have_an_ingest(release: Release, api: Api) -> None:
+    """Have a replica that is ready and answers nobody, and wait until it was asked."""
+    wait_for(lambda: "none is ready" in _said_of_the_feed(api), "nobody to ask", 60)
+    release.plane.apply(
+        {
+            "apiVersion": "discovery.k8s.io/v1",
+            "kind": "EndpointSlice",
+            "metadata": {
+                "name": "revet-ingest-1",
+                "namespace": NAMESPACE,
+                "labels": {"kubernetes.io/service-name": "revet-ingest"},
+            },
+            "addressType": "IPv4",
+            "ports": [{"name": "https", "port": 9444}],
+            "endpoints": [{"addresses": [_NOBODY]}],
+        }
+    )
+    wait_for(lambda: _NOBODY in _said_of_the_feed(api), "asked", 60)
+
+
+def _said_of_the_feed(api: Api) -> str:
+    status = api.send("GET", f"{POLICIES}/rest-b").body.get("status", {})
+    said = [each for each in status.get("conditions", ()) if each["type"] == "RuntimeFeedHealthy"]
+    return said[0]["message"] if said else ""
+
+
 @pytest.fixture
 def resting(release: Release) -> Iterator[tuple[Release, list[str]]]:
     """Give both processes with three policies, and five namespaces with pods, all as it should."""
     plane = release.plane
-    release.install(f"operator.auditInterval={_AUDIT_S}")
+    release.install(f"operator.auditInterval={_AUDIT_S}", "ingest.enabled=true")
     api = Api(plane)
     namespaces = [plane.create_namespace({"rest": team}) for team in (*TEAMS, "a", "b")]
     try:
@@ -55,6 +82,7 @@ def resting(release: Release) -> Iterator[tuple[Release, list[str]]]:
         assert api.create(pod("bad"), namespaces[1]).is_success
         trail = Trail(plane)
         plane.apply(_policies())
+        _have_an_ingest(release, api)
         for team in TEAMS:
             wait_for(lambda: _is_done(api, f"rest-{team}"), f"done for {team}", 60)  # noqa: B023
         wait_for(lambda: trail.writes()[-1].at < datetime.now(UTC) - _QUIET, "quiet", 60)

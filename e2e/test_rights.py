@@ -120,6 +120,10 @@ NEEDED: Final = (
         (OPERATOR, ("patch", "customresourcedefinitions"), False),
         (OPERATOR, ("patch", "rolebindings", _OTHER), False),
         (OPERATOR, ("patch", "validatingadmissionpolicies/revet-database-clients"), True),
+        (OPERATOR, ("patch", "validatingadmissionpolicies/revet-quarantine"), True),
+        # Only where the chart's operator.quarantine says so.
+        (OPERATOR, ("patch", "pods", _OTHER), False),
+        (OPERATOR, ("quarantine", "hardeningpolicies"), False),
         (OPERATOR, ("create", f"serviceaccounts/{WEBHOOK}", "--subresource=token", _OWN), False),
         (OPERATOR, ("*", "*"), False),
         (WEBHOOK, ("*", "*"), False),

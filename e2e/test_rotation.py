@@ -28,13 +28,6 @@ PATCHING: Final = [{"id": "no-privilege-escalation", "mode": "Audit", "patch": T
 
 
 @pytest.fixture(scope="module")
-def api(release: Release) -> Iterator[Api]:
-    api = Api(release.plane)
-    yield api
-    api.close()
-
-
-@pytest.fixture(scope="module")
 def shop(release: Release, api: Api) -> Iterator[str]:
     """Give a namespace in which a policy is in force, by the operator; both processes run."""
     try:

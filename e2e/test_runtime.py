@@ -149,6 +149,11 @@ def test_a_shell_is_told_on_the_policy_and_by_an_event(scene: Scene) -> None:
     assert "Terminal shell" in told()[0]["message"]
 
 
+def test_an_answer_that_the_chart_does_not_allow_is_told(scene: Scene) -> None:
+    scene.have_policy(respond=[{"action": "Quarantine"}])
+    wait_for(lambda: "operator.quarantine" in condition(scene.plane, NAME, "Ready")[2], "told", 60)
+
+
 def test_a_service_accounts_token_is_reviewed(scene: Scene) -> None:
     args = ("default", f"--namespace={NAMESPACE}", f"--audience={AUDIENCE}")
     token = scene.plane.kubectl("create", "token", *args).stdout.strip()

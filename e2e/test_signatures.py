@@ -1,14 +1,12 @@
 """Signatures judged on a real API server, by a real registry over TLS, with the chart's rights."""
 
 import json
-from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import pytest
 
 from e2e.api import STRATEGIC, wait_for
-from e2e.cluster.target import Cluster
-from e2e.pinning import Stage, open_stage
+from e2e.pinning import Stage
 from e2e.release import NAMESPACE
 from tests.support.manifests import Manifest, container, workload
 from tests.support.registry import EMPTY_CONFIG, OCI_MANIFEST, image
@@ -17,14 +15,6 @@ from tests.support.sigstore.world import BUNDLE, Document, How, Sigstore, public
 
 STRICT, MILD = "strict", "mild"
 KEY = new_key()
-
-
-@pytest.fixture(scope="module")
-def stage(cluster: Cluster) -> Iterator[Stage]:
-    if cluster.control_plane is None:
-        pytest.skip("the API server must reach our loopback: REVET_E2E_CLUSTER=local")
-    with open_stage(cluster.control_plane) as opened:
-        yield opened
 
 
 @pytest.fixture(scope="module")

@@ -21,23 +21,6 @@ _COVERAGE: Final = "netpol-pod-coverage"
 _ROLE: Final = "clusterrole/revet-webhook"
 
 
-@pytest.fixture(scope="module")
-def running(release: Release) -> Iterator[Release]:
-    """Run both processes."""
-    try:
-        release.start()
-        yield release
-    finally:
-        release.stop()
-
-
-@pytest.fixture(scope="module")
-def api(release: Release) -> Iterator[Api]:
-    api = Api(release.plane)
-    yield api
-    api.close()
-
-
 @pytest.fixture
 def namespace(running: Release) -> Iterator[str]:
     name = running.plane.create_namespace({NAME: "yes"})

@@ -23,6 +23,7 @@ CHANGES: Final[Mapping[str, Any]] = {
     "monitoring.rules": True,
     "monitoring.labels": {"release": "prometheus"},
     "operator.auditInterval": 60,
+    "operator.quarantine": True,
     "webhook.url": "https://revet.example.com:9443",
     "webhook.staleAfter": 60,
     "webhook.drain": 30,
@@ -50,6 +51,12 @@ CHANGES: Final[Mapping[str, Any]] = {
         "affinity": {"nodeAffinity": {}},
     }.items()
 }
+
+#: The right to change pods, which only who asks for it gives: the role, and its rule.
+QUARANTINE: Final = (
+    "ClusterRole/revet-operator",
+    {"apiGroups": [""], "resources": ["pods"], "verbs": ["patch"]},
+)
 
 
 def nest(values: Values) -> dict[str, Any]:

@@ -6,14 +6,14 @@ import pty
 import subprocess
 import sys
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 import pytest
-from typer.testing import CliRunner
 
-from revet.cli.main import app
 from revet.core.checks import BY_ID
+from tests.cli.command import invoke
 
 REVET: Final = (sys.executable, "-c", "from revet.cli.main import main; main()", "check")
 
@@ -40,6 +40,8 @@ spec:
   controls: [{id: host-namespaces, mode: MODE}]
 """
 
+_invoke = partial(invoke, "check")
+
 
 @pytest.fixture(autouse=True)
 def _in_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -60,13 +62,6 @@ def _run(
         timeout=60,
         env={**os.environ, **(environ or {})},
     )
-
-
-def _invoke(*args: str, stdin: str | None = None) -> tuple[int, str, str]:
-    """Run the command here: for what does not need a process of its own."""
-    result = CliRunner().invoke(app, ["check", *args], input=stdin)
-    assert result.exception is None or isinstance(result.exception, SystemExit)
-    return result.exit_code, result.stdout, result.stderr
 
 
 @pytest.mark.parametrize(("file", "code"), [("good", 0), ("bad", 1), ("broken", 2)])

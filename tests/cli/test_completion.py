@@ -13,7 +13,16 @@ from revet.cli.main import app
 from revet.core.checks import BY_ID
 
 BIN: Final = Path(sys.executable).parent
-COMMANDS: Final = {"check", "cleanup", "controls", "explain", "render", "status", "verify"}
+COMMANDS: Final = {
+    "check",
+    "cleanup",
+    "controls",
+    "explain",
+    "release",
+    "render",
+    "status",
+    "verify",
+}
 
 
 def _complete(*words: str) -> tuple[list[str], str]:

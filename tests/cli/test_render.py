@@ -1,19 +1,20 @@
 """`revet render`: what the operator's own functions make, for policies and namespaces in files."""
 
 import json
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 import pytest
 import yaml
-from typer.testing import CliRunner
 
-from revet.cli.main import Profile, app
+from revet.cli.main import Profile
 from revet.core.compiled_policy import CompiledPolicy
 from revet.core.model import policy
 from revet.core.model.policy import parse_policy
 from revet.core.network.facts import Place
 from revet.core.render.networkpolicy import network_policies
+from tests.cli.command import invoke
 
 POLICY: Final = """\
 apiVersion: revet.dev/v1alpha1
@@ -48,18 +49,14 @@ kind: Namespace
 metadata: {name: kube-system, labels: {tier: prod}}
 """
 
+_run = partial(invoke, "render")
+
 
 @pytest.fixture(autouse=True)
 def _in_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     Path("policy.yaml").write_text(POLICY, encoding="utf-8")
     Path("namespaces.yaml").write_text(NAMESPACES, encoding="utf-8")
-
-
-def _run(*args: str) -> tuple[int, str, str]:
-    result = CliRunner().invoke(app, ["render", *args])
-    assert result.exception is None or isinstance(result.exception, SystemExit)
-    return result.exit_code, result.stdout, result.stderr
 
 
 def _render(*args: str) -> dict[tuple[str, str], dict[str, Any]]:

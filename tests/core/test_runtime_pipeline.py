@@ -11,6 +11,7 @@ from revet.core.model.policy import parse_policy
 from revet.core.model.policy_runtime import Severity, Source
 from revet.core.runtime.event import Kind, RuntimeEvent
 from revet.core.runtime.feed import Loss
+from revet.core.runtime.findings import Suspect
 from revet.core.runtime.match import WatchingPolicy
 from revet.core.runtime.pipeline import HOLD_S, Pipeline, Result
 from revet.core.runtime.pods import GONE_S, read_pod
@@ -89,6 +90,20 @@ def test_an_event_becomes_a_finding_on_what_people_wrote(pipeline: Pipeline) -> 
     [finding] = pipeline.findings.of("p")
     assert (finding.kind, finding.workload, finding.container) == ("Deployment", "web", "app")
     assert (finding.pod, finding.pod_uid, finding.count) == ("web-1", "uid-web", 1)
+
+
+def test_only_who_has_proven_to_be_the_pods_node_makes_suspects(pipeline: Pipeline) -> None:
+    pipeline.take(_named(), NOW)
+    # A pod that is on no node yet has nobody who may speak for it.
+    pipeline.pods.put(read_pod(_pod("new", "uid-new").replace(b'"nodeName": "node-a"', b"")))
+    new = _event(namespace="shop", pod="new", container="app", is_bound=True)
+    pipeline.take(new, NOW)
+    [finding] = pipeline.findings.of("p")
+    assert (finding.count, finding.suspects) == (2, ())
+    pipeline.take(_named(is_bound=True, severity=Severity.HIGH), NOW)
+    assert finding.suspects == (Suspect("web-1", "uid-web", Severity.HIGH, NOW),)
+    assert pipeline.take(_named(is_bound=True, node="node-b"), NOW) is Result.MISMATCH
+    assert len(finding.suspects) == 1
 
 
 @pytest.mark.parametrize(

@@ -57,17 +57,17 @@ class Scene:
         self.watch = RuntimeWatch(self.context, self.notices, Credentials(self.context))
         return self.watch
 
-    def see(self, name: str = "p", generation: int = 1, **fields: object) -> None:
-        """Have a policy be there."""
+    def see(self, name: str = "p", generation: int = 1, uid: str = "", **fields: object) -> None:
+        """Have a policy be there; its uid is its name where no other is said."""
         manifest = policy(name, {}, **{"runtime": {}, **fields})
         version = self.next()
         manifest["metadata"] |= {
-            "uid": name,
+            "uid": uid or name,
             "generation": generation,
             "resourceVersion": f"{version}",
         }
         before = self.context.picture.policies.get(name)
-        if before is not None:
+        if before is not None and before.uid == manifest["metadata"]["uid"]:
             manifest["status"] = before.manifest.get("status")
         self.context.picture.see_policy(manifest, gone=False)
 
@@ -88,7 +88,7 @@ class Scene:
 
     def verdict(self, name: str = "p") -> Verdict:
         """Return what the status is to say."""
-        found = self.watch.verdict(name)
+        found = self.watch.verdict(name, self.context.picture.policies[name].uid)
         assert found is not None
         return found
 

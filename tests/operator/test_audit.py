@@ -46,6 +46,7 @@ class World(Kube):
         collection: Collection,
         version: str,  # noqa: ARG002 -- as its twin
         silence_s: float,  # noqa: ARG002 -- as its twin
+        taken_up: Callable[[], None],  # noqa: ARG002 -- as its twin
     ) -> AsyncIterator[WatchEvent]:
         """Give what a test tells."""
         events = self._events.setdefault(collection.path, asyncio.Queue())

@@ -36,6 +36,7 @@ class Silent(Kube):
         collection: Collection,  # noqa: ARG002 -- as its twin
         version: str,  # noqa: ARG002 -- as its twin
         silence_s: float,  # noqa: ARG002 -- as its twin
+        taken_up: Callable[[], None],  # noqa: ARG002 -- as its twin
     ) -> AsyncIterator[WatchEvent]:
         """Tell nothing."""
         await asyncio.Event().wait()

@@ -13,9 +13,8 @@ import pytest
 from aiohttp import web
 
 from revet.core.model.meta import Manifest
-from revet.operator import prober
 from revet.operator.certificates import renew_serving, renew_trust
-from revet.operator.prober import Prober, Replica
+from revet.operator.prober import Prober, Replica, ready_urls
 from tests.operator.test_writer import Written
 
 NAME: Final = "revet-webhook.revet-system.svc"
@@ -149,4 +148,4 @@ async def test_who_is_away_gives_no_answer() -> None:
     ],
 )
 def test_ready_replicas_are_found(piece: Manifest, urls: list[str]) -> None:
-    assert prober._ready(piece) == urls
+    assert ready_urls(piece) == urls

@@ -89,7 +89,7 @@ async def test_without_an_ingest_nothing_is_known(scene: Scene) -> None:
 async def test_before_the_first_answer_nothing_is_said(scene: Scene) -> None:
     scene.see()
     scene.watch.decide(())
-    assert scene.watch.verdict("p") is None
+    assert scene.watch.verdict("p", "p") is None
     scene.clock.at += 5
     scene.watch.decide(())
     assert scene.verdict().violations.truth is Truth.UNKNOWN
@@ -100,7 +100,32 @@ async def test_a_policy_that_asks_no_more_is_told_nothing(scene: Scene) -> None:
     scene.hear(finding(START))
     scene.see(generation=2, runtime=None)
     scene.hear()
-    assert scene.watch.verdict("p") is None
+    assert scene.watch.verdict("p", "p") is None
+
+
+async def test_a_policy_made_anew_inherits_nothing(scene: Scene) -> None:
+    scene.see()
+    scene.hear(finding(START, 20))
+    objects = Kept(scene)
+    context = replace(scene.context, objects=objects)
+    reconciler = Reconciler(context, Audit(context), None, scene.watch.verdict)
+    await reconciler.reconcile(Key("status", "p"))
+    assert objects.status["runtime"] == "medium 10-99"
+    # Its status is written before anything was decided about it.
+    scene.see(uid="another")
+    await reconciler.reconcile(Key("status", "p"))
+    assert objects.status["runtimeFindings"] == []
+    scene.hear()
+    assert scene.verdict().violations.truth is Truth.FALSE
+    assert not scene.verdict().top
+    # What is to be said of another one is news, also where the same was said before.
+    await reconciler.reconcile(await scene.context.statuses.get())
+    assert objects.status["runtime"] == "none"
+    scene.context.statuses.done(Key("status", "p"))
+    scene.see(uid="a third")
+    scene.hear()
+    async with asyncio.timeout(1):
+        assert await scene.context.statuses.get() == Key("status", "p")
 
 
 async def test_rules_that_change_count_at_once(scene: Scene) -> None:
@@ -133,12 +158,12 @@ async def test_flips_of_many_policies_are_spread(scene: Scene) -> None:
     for number in range(20):
         scene.see(f"p{number}")
     scene.hear()
-    told = [scene.watch.verdict(f"p{number}") for number in range(20)]
+    told = [scene.watch.verdict(f"p{number}", f"p{number}") for number in range(20)]
     assert sum(each is not None for each in told) == 5
     for _ in range(8):
         scene.clock.at += 0.5
         scene.hear()
-    assert all(scene.watch.verdict(f"p{number}") for number in range(20))
+    assert all(scene.watch.verdict(f"p{number}", f"p{number}") for number in range(20))
 
 
 async def test_an_event_for_what_is_new_or_worse(scene: Scene) -> None:

@@ -23,11 +23,12 @@ from revet.core.check import Check
 from revet.core.compiled_policy import Applied
 from revet.core.neighbours import NEIGHBOURS, read_neighbour
 from revet.core.render.webhook import SYSTEM_NAMESPACES
-from revet.webhook.app import Doors
+from revet.webhook.doors import Doors
 from revet.webhook.images import ImageSource
 from revet.webhook.metrics import Metrics
 from revet.webhook.policies import Knowledge
 from revet.webhook.reviewer import Reviewer
+from revet.webhook.server import Server
 from tests.support.manifests import Manifest
 from tests.support.reviews import review
 from tests.support.standards import STANDARDS
@@ -109,16 +110,20 @@ class Harness:
             asyncio.get_running_loop().time,
             catalog,
         )
+        self.faults: list[Exception] = []
         self.images: ImageSource = NoRegistries()
         self.reviewer = Reviewer(
             self.knowledge, self.metrics, self.log, self.notices, Clock(), self
         )
-        self.doors = Doors(self.reviewer, self.metrics)
         self.write_certificate()
         self.serving = ServingCertificate(self.certificate, self.key, self.reloads.append)
         self.client_tls = ssl.create_default_context(cadata=self.authority.ca_pem.decode())
         self.port = self.health_port = 0
-        self._server = self.doors.server()
+        self.server = Server(
+            Doors(self.reviewer).admit,
+            lambda status: self.metrics.refused_requests.labels(str(status.value)).inc(),
+            self.faults.append,
+        )
 
     @property
     def signers(self) -> Mapping[str, str]:
@@ -139,14 +144,20 @@ class Harness:
 
     async def listen(self, stack: AsyncExitStack) -> None:
         """Serve on free ports, as the process does."""
-        admission = web.ServerRunner(self._server, shutdown_timeout=1.0)
         health = web.AppRunner(
             health_app(self.metrics.expose, lambda: self.unready),
             access_log=None,
             shutdown_timeout=1.0,
         )
-        self.port = await _listen(stack, admission, self.serving.context)
-        self.health_port = await _listen(stack, health, None)
+        stack.push_async_callback(self.server.end, 1.0)
+        loop = asyncio.get_running_loop()
+        tls = self.serving.context
+        listener = await loop.create_server(self.server, "127.0.0.1", 0, ssl=tls)
+        stack.callback(listener.close)
+        self.port = listener.sockets[0].getsockname()[1]
+        looking = asyncio.create_task(self.server.run())
+        stack.callback(looking.cancel)
+        self.health_port = await _listen(stack, health)
         connector = aiohttp.TCPConnector(ssl=self.client_tls)
         self.client = await stack.enter_async_context(aiohttp.ClientSession(connector=connector))
 
@@ -157,7 +168,7 @@ class Harness:
 
     def connections(self) -> list[object]:
         """Return the connections that the API server would keep."""
-        return list(self._server.connections)
+        return list(self.server.connections)
 
     def know(self, *manifests: Manifest) -> None:
         """Learn of policies and namespaces, as a watch would tell."""
@@ -216,10 +227,10 @@ async def until(is_true: Callable[[], object]) -> None:
             await asyncio.sleep(0.002)
 
 
-async def _listen(stack: AsyncExitStack, runner: web.BaseRunner, tls: ssl.SSLContext | None) -> int:
+async def _listen(stack: AsyncExitStack, runner: web.BaseRunner) -> int:
     await runner.setup()
     stack.push_async_callback(runner.cleanup)
-    await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=tls).start()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
     port: int = runner.addresses[0][1]
     return port
 

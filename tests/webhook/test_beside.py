@@ -12,8 +12,8 @@ from revet.adapters.log import Log
 from revet.core.checks import ALL
 from revet.core.model.catalog import CONTROLS
 from revet.core.neighbours import NEIGHBOURS
-from revet.webhook.app import MARGIN_S
 from revet.webhook.beside import Beside
+from revet.webhook.doors import MARGIN_S
 from revet.webhook.main import Webhook
 from revet.webhook.settings import Settings
 from tests.support.manifests import Manifest, namespace, pod, policy, workload

@@ -10,8 +10,8 @@ from typing import Any, Final
 import pytest
 
 from revet.core.model.meta import PAUSED_ANNOTATION
-from revet.webhook.app import MARGIN_S
 from revet.webhook.births import HELD_S, Births
+from revet.webhook.doors import MARGIN_S
 from tests.support.manifests import Manifest, good_pod, namespace, pod, policy, workload
 from tests.support.reviews import messages
 from tests.webhook.harness import Clock, Harness, serve, until

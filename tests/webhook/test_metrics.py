@@ -132,6 +132,6 @@ async def test_while_draining_each_answer_ends_its_connection(webhook: Harness) 
     webhook.know(STRICT)
     assert (await webhook.ask(PATH, good_pod()))["allowed"] is True
     assert len(webhook.connections()) == 1
-    webhook.doors.draining = True
+    webhook.server.is_draining = True
     assert (await webhook.ask(PATH, good_pod()))["allowed"] is True
     await until(lambda: not webhook.connections())

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from revet.core.errors import ReviewError
-from revet.webhook.app import MAX_BODY_BYTES
+from revet.webhook.connection import MAX_BODY_BYTES
 from revet.webhook.review import parse_timeout
 from tests.support.manifests import Manifest, container, good_pod, pod, policy
 from tests.support.reviews import messages, paths, review

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from revet.webhook.app import MARGIN_S
+from revet.webhook.doors import MARGIN_S
 from tests.support.manifests import Manifest, good_pod, namespace, pod, policy
 from tests.support.reviews import messages, paths, review
 from tests.webhook.harness import Harness, until

@@ -201,18 +201,35 @@ async def test_silence_counts_as_broken(watch: Watch, monkeypatch: pytest.Monkey
         assert watched.complaints
 
 
+async def test_a_watch_that_goes_on_is_a_word(
+    watch: Watch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watcher, "_SILENCE_S", 0.2)
+    # One that is refused is none.
+    script = ListWatch([page(7)], [stay, 503, 503, stay])
+    async with watch(script) as watched:
+        await until(lambda: len(script.watched) == 1)
+        watched.clock.now += 130
+        await until(lambda: len(script.watched) == 3)
+        assert watched.freshness.age_s == 130
+        await until(lambda: watched.freshness.age_s == 0)
+        assert len(script.watched) == 4
+        assert len(script.listed) == 1
+
+
 async def test_age_is_since_the_last_word(watch: Watch) -> None:
     word = asyncio.Event()
 
     async def wait(response: web.StreamResponse) -> None:
+        await response.write(event("ADDED", item("a", 8)))
         await word.wait()
-        await response.write(event("BOOKMARK", {"metadata": {"resourceVersion": "8"}}))
+        await response.write(event("BOOKMARK", {"metadata": {"resourceVersion": "9"}}))
         await stay(response)
 
     async with watch(ListWatch([page(7)], [wait])) as watched:
         assert not watched.freshness.is_synced
         assert watched.freshness.age_s == float("inf")
-        await until(lambda: watched.freshness.is_synced)
+        await until(lambda: watched.copy.versions)
         assert watched.freshness.age_s == 0
         watched.clock.now += 130
         assert watched.freshness.age_s == 130

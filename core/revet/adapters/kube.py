@@ -118,12 +118,13 @@ class Kube:
             del data, page
 
     async def watch(
-        self, collection: Collection, version: str, silence_s: float
+        self, collection: Collection, version: str, silence_s: float, taken_up: Callable[[], None]
     ) -> AsyncIterator[WatchEvent]:
         """Yield what happens after `version`, until the server ends the watch.
 
-        The server sends a bookmark about every minute; a silence of `silence_s` seconds counts as a
-        broken connection.
+        `taken_up` is called when the server has taken up the watch, which it tells at once. It
+        sends a bookmark about every minute; a silence of `silence_s` seconds counts as a broken
+        connection.
 
         Raises:
             KubeError: the connection broke, was silent, or was refused.
@@ -142,6 +143,7 @@ class Kube:
             "GET", collection.path, query, headers, None, timeout
         ) as response:
             await _raise_for_status(response, collection.path)
+            taken_up()
             async for line in response.content:
                 yield msgspec.json.decode(line, type=WatchEvent)
 

@@ -12,6 +12,7 @@ from revet.adapters.kube import Collection, Kube, KubeError, WatchEvent
 
 _BACKOFF_S: Final = (0.2, 0.5, 1.0, 2.0, 5.0)
 #: Bookmarks come about once a minute; one that is half a minute late means a broken connection.
+#: An API server that has just started skips the first one of what is quiet: that is watched anew.
 _SILENCE_S: Final = 90.0
 
 
@@ -140,7 +141,9 @@ class Watcher:
         self._freshness.is_refused = False
 
     async def _watch(self) -> None:
-        async for event in self._kube.watch(self._collection, self._version, _SILENCE_S):
+        # A server that takes up the watch from our version has nothing newer that it did not say.
+        heard = self._freshness.mark
+        async for event in self._kube.watch(self._collection, self._version, _SILENCE_S, heard):
             # Kept at once: after a break the old versions must not come by a second time.
             self._version = self._take(event) or self._version
             self._failures = 0

@@ -27,6 +27,7 @@ from revet.core.render.database_guard import NAME as DATABASE_GUARD
 from revet.core.render.guard import NAME as GUARD
 from revet.core.render.isolation_names import ISOLATING, NAMES
 from revet.core.render.owned import is_policys
+from revet.core.render.quarantine_guard import NAME as QUARANTINE_GUARD
 from revet.core.render.webhook import NAME as ENTRIES
 from revet.core.restoration import restoration
 
@@ -34,8 +35,8 @@ from revet.core.restoration import restoration
 _NAMES: Final = {
     "ValidatingWebhookConfiguration": {ENTRIES},
     "MutatingWebhookConfiguration": {ENTRIES},
-    "ValidatingAdmissionPolicyBinding": {GUARD, DATABASE_GUARD},
-    "ValidatingAdmissionPolicy": {GUARD, DATABASE_GUARD},
+    "ValidatingAdmissionPolicyBinding": {GUARD, DATABASE_GUARD, QUARANTINE_GUARD},
+    "ValidatingAdmissionPolicy": {GUARD, DATABASE_GUARD, QUARANTINE_GUARD},
 }
 #: What is in namespaces, and how it is named.
 _NAMESPACED: Final = {**dict.fromkeys(ISOLATING, NAMES), **dict.fromkeys(BOUNDS, BOUNDS_NAMES)}

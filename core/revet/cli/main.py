@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from revet.cli.check import options
+from revet.cli.release import release
 from revet.cli.verify.entry import verify
 
 if TYPE_CHECKING:
@@ -289,6 +290,7 @@ def cleanup(
         raise typer.Exit(INCOMPLETE)
 
 
+app.command()(release)
 app.command()(verify)
 
 

@@ -21,6 +21,7 @@ from revet.adapters.address import Address, SettingsError
 from revet.adapters.clock import Timestamps
 from revet.adapters.health import health_app
 from revet.adapters.kube import Kube, KubeError, connect
+from revet.adapters.listening import serving
 from revet.adapters.log import LibraryHandler, Log
 from revet.adapters.tls import ServingCertificate
 from revet.core.render.webhook import SYSTEM_NAMESPACES
@@ -38,7 +39,6 @@ from revet.ingest.worker import Worker
 
 _BAD_INPUT: Final = 2
 _FOLDER: Final = Path("/etc/revet/tls")
-_BACKLOG: Final = 1024
 _LOOK_EVERY_S: Final = 2.0
 _LOG_EVERY_S: Final = 0.005
 _SHUTDOWN_S: Final = 2.0
@@ -90,12 +90,13 @@ class Ingest:
 
     async def serve(self, stop: asyncio.Event) -> None:
         """Serve until `stop` is set."""
+        at, log = self._settings, self._log
         async with AsyncExitStack() as stack:
             health = web.AppRunner(health_app(self._expose, self.unready), access_log=None)
-            await self._listen(stack, health, self._settings.health, "health")
+            await stack.enter_async_context(serving(health, at.health, "health", log))
             doors = web.ServerRunner(self._doors.server(), shutdown_timeout=_SHUTDOWN_S)
             tls = self._certificate.context
-            await self._listen(stack, doors, self._settings.listen, "ingest", tls)
+            await stack.enter_async_context(serving(doors, at.listen, "ingest", log, tls))
             async with asyncio.TaskGroup() as tasks:
                 background = [
                     tasks.create_task(work)
@@ -144,27 +145,6 @@ class Ingest:
                     self._log.write("senders-reloaded")
             except (SettingsError, OSError) as error:
                 self._log.complain(f"{error}; the senders before stay")
-
-    async def _listen(
-        self,
-        stack: AsyncExitStack,
-        runner: web.BaseRunner,
-        address: Address,
-        name: str,
-        tls: ssl.SSLContext | None = None,
-    ) -> None:
-        await runner.setup()
-        stack.push_async_callback(runner.cleanup)
-        site = web.TCPSite(
-            runner, address.host or None, address.port, ssl_context=tls, backlog=_BACKLOG
-        )
-        try:
-            await site.start()
-        except OSError as error:
-            flag = "--health" if tls is None else "--listen"
-            raise SettingsError(f"{flag} {address.host}:{address.port}: {error}") from error
-        for host, port, *_ in runner.addresses:
-            self._log.write("listening", server=name, host=host, port=port)
 
     def _note_reload(self, problem: str | None) -> None:
         if problem:

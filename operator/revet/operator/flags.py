@@ -17,6 +17,10 @@ IngestService = Annotated[
 IngestUrl = Annotated[
     str | None, typer.Option(help="An ingest outside of the cluster; default: the Service.")
 ]
+Quarantine = Annotated[
+    bool,
+    typer.Option("--quarantine", help="Put pods in quarantine, where policies ask for it."),
+]
 Owner = Annotated[str, typer.Option(help="The ClusterRole that owns what is cluster-scoped.")]
 SystemNamespaces = Annotated[
     list[str] | None,

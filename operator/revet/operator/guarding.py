@@ -1,4 +1,4 @@
-"""Keeps the guards: of labels of namespaces that policies go by, and of databases' clients."""
+"""Keeps the guards: of namespaces' labels, of databases' clients, and of quarantine."""
 
 from collections.abc import Iterable
 
@@ -8,6 +8,7 @@ from revet.core.model.policy import HardeningPolicy
 from revet.core.render.database_guard import NAME as DATABASE_GUARD
 from revet.core.render.database_guard import crowded_databases, database_guards
 from revet.core.render.guard import NAME, guarded_keys, guards, selector_keys
+from revet.core.render.quarantine_guard import quarantine_guards
 from revet.core.status import listed
 from revet.operator.context import Context
 from revet.operator.picture import CLUSTER, PolicySeen
@@ -26,7 +27,12 @@ class Guarding:
     async def keep(self, owner: Owner) -> list[str]:
         """See that the guard stands; return what could not be written, and why."""
         problems: list[str] = []
-        for manifest in (*guards(self._choose(), owner), *self._of_databases(owner)):
+        desired = (
+            *guards(self._choose(), owner),
+            *self._of_databases(owner),
+            *quarantine_guards(owner),
+        )
+        for manifest in desired:
             try:
                 await self._context.writer.keep(manifest, CLUSTER)
             except KubeError as error:

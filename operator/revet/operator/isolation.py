@@ -16,6 +16,7 @@ from revet.core.network.survey import EVERYWHERE
 from revet.core.plan import find_stale, identify
 from revet.core.render.isolation_names import ISOLATING
 from revet.core.render.networkpolicy import network_policies
+from revet.core.render.quarantine import asked_quarantine
 from revet.core.status import listed
 from revet.operator.context import Context
 from revet.operator.lanes import run_in_lanes
@@ -171,7 +172,7 @@ class Isolation:
         return namespace.hands_off
 
     def _desired(self, policy: HardeningPolicy, namespace: NamespaceSeen) -> list[Manifest]:
-        if not _asks(policy):
+        if not _asks(policy) and asked_quarantine(policy) is None:
             return []
         surveyor = self._context.surveyor
         place = Place(namespace.name, namespace.labels, surveyor.facts(namespace.name))

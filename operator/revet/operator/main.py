@@ -6,8 +6,8 @@ import logging
 import signal
 import socket
 import sys
-from collections.abc import Callable
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
 from functools import partial
 from typing import Final
@@ -23,6 +23,7 @@ from revet.adapters.events import EventRecorder
 from revet.adapters.health import health_app
 from revet.adapters.kube import Kube, KubeError, connect
 from revet.adapters.lease import Lease
+from revet.adapters.listening import serving
 from revet.adapters.log import LibraryHandler, Log
 from revet.adapters.objects import Objects
 from revet.core.render.webhook import SYSTEM_NAMESPACES
@@ -80,8 +81,8 @@ def _context(settings: Settings, kube: Kube, metrics: Metrics, log: Log) -> Cont
     )
 
 
-async def _lead(context: Context, asked: Callable[[], None]) -> None:
-    """Do the work of the leader, until cancelled; `asked` is called when we are asked to end."""
+async def _lead(context: Context, take_signals: Callable[[], None]) -> None:
+    """Do the work of the leader, until cancelled; `take_signals` is for what takes them from us."""
     context.metrics.leads.set(1)
     context.log.write("leading", identity=context.settings.identity)
     intake = Intake(context)
@@ -104,14 +105,24 @@ async def _lead(context: Context, asked: Callable[[], None]) -> None:
         tasks.create_task(signers.run())
         tasks.create_task(keep_fresh(reconciler, context, _FRESH_EVERY_S))
         tasks.create_task(watch(context, intake))
-        tasks.create_task(_watch_policies(context, intake, asked))
+        tasks.create_task(_watch_policies(context, intake, take_signals))
 
 
-async def _watch_policies(context: Context, intake: Intake, asked: Callable[[], None]) -> None:
-    """Have kopf watch. It takes SIGTERM and SIGINT to itself, and then just returns."""
+async def _watch_policies(
+    context: Context, intake: Intake, take_signals: Callable[[], None]
+) -> None:
+    """Have kopf watch. The signals that it has taken to itself are taken back.
+
+    At a signal it would wait five seconds for tasks that are not its own before it ends.
+    """
+    ours = asyncio.all_tasks()
     registry = handlers.registry(context, intake)
-    await kopf.operator(clusterwide=True, registry=registry, settings=handlers.settings())
-    asked()
+    tasks = await kopf.spawn_tasks(
+        clusterwide=True, registry=registry, settings=handlers.settings()
+    )
+    take_signals()
+    await kopf.run_tasks(tasks, ignored=ours)
+    raise RuntimeError("kopf has stopped watching policies")
 
 
 async def _take_in(context: Context, intake: Intake) -> None:
@@ -131,13 +142,15 @@ async def _take_in(context: Context, intake: Intake) -> None:
     gc.freeze()
 
 
-async def _elect(context: Context, end: Callable[[str], None]) -> None:
+async def _elect(
+    context: Context, end: Callable[[str], None], take_signals: Callable[[], None]
+) -> None:
     """Take part in the election, and lead when elected; `end` is told why that is over."""
     settings = context.settings
 
     async def lead() -> None:
         try:
-            await _lead(context, lambda: end(_ASKED))
+            await _lead(context, take_signals)
         except Exception as error:  # noqa: BLE001 -- a leader that does nothing must not stay
             context.log.fail(error, about="leader")
             end("a part of it failed")
@@ -151,6 +164,16 @@ def _ill(queue: Queue) -> str | None:
     if queue.stalled_s < _STALLED_S:
         return None
     return f"nothing was reconciled for {queue.stalled_s:.0f} s, though something is due"
+
+
+@asynccontextmanager
+async def _telling(context: Context) -> AsyncIterator[None]:
+    """Serve metrics, and how we are."""
+    context.metrics.queue_late.set_function(lambda: context.queue.late_s)
+    health = health_app(context.metrics.expose, lambda: None, partial(_ill, context.queue))
+    runner = web.AppRunner(health, access_log=None)
+    async with serving(runner, context.settings.health, "health", context.log):
+        yield
 
 
 async def run(settings: Settings) -> None:
@@ -170,20 +193,16 @@ async def run(settings: Settings) -> None:
         if not ended.done():
             ended.set_result(reason)
 
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, end, _ASKED)
+    def take_signals() -> None:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, end, _ASKED)
+
+    take_signals()
     async with AsyncExitStack() as stack:
         kube = await stack.enter_async_context(connect(settings.kubeconfig))
         context = _context(settings, kube, metrics, log)
-        metrics.queue_late.set_function(lambda: context.queue.late_s)
-        health = health_app(metrics.expose, lambda: None, partial(_ill, context.queue))
-        runner = web.AppRunner(health, access_log=None)
-        await runner.setup()
-        stack.push_async_callback(runner.cleanup)
-        address = settings.health
-        await web.TCPSite(runner, address.host or None, address.port).start()
-        log.write("listening", server="health", host=address.host, port=address.port)
-        task = asyncio.create_task(_elect(context, end))
+        await stack.enter_async_context(_telling(context))
+        task = asyncio.create_task(_elect(context, end, take_signals))
         # An election that fails by itself must not leave a process that does nothing.
         task.add_done_callback(lambda _: end("the election ended"))
         reason = await ended
@@ -203,6 +222,7 @@ def serve(
     webhook_url: flags.WebhookUrl = None,
     ingest_service: flags.IngestService = None,
     ingest_url: flags.IngestUrl = None,
+    quarantine: flags.Quarantine = False,
     owner: flags.Owner = "revet-operator",
     system_namespace: flags.SystemNamespaces = None,
     tolerated_key: flags.ToleratedKeys = None,
@@ -227,6 +247,7 @@ def serve(
             identity=identity or socket.gethostname(),
             ingest_service=ingest_service,
             ingest_url=ingest_url and parse_url(ingest_url, "--ingest-url"),
+            quarantines=quarantine,
         )
         uvloop.run(run(settings))
     except (SettingsError, KubeError, OSError) as error:

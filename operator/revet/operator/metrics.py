@@ -61,7 +61,11 @@ class Metrics:
             "Replicas of the ingest that have answered when last asked; NaN where none was.",
         )
         self.ingest_replicas.set(nan)
-
+        self.quarantines = self._counter(
+            "revet_quarantines",
+            "Pods that policies wanted in quarantine (done, refused, failed).",
+            "result",
+        )
         self.audit = AuditMetrics(self.registry)
 
     def note_request(self, method: str, path: str) -> None:

@@ -63,7 +63,7 @@ class Prober:
         selector = f"kubernetes.io/service-name={self._service}"
         slices = await self._objects.list("EndpointSlice", self._namespace, selector)
         name = f"{self._service}.{self._namespace}.svc"
-        return [Replica(url, name) for each in slices for url in _ready(each)]
+        return [Replica(url, name) for each in slices for url in ready_urls(each)]
 
     async def count(self, bundle: bytes) -> int:
         """Count the replicas that are ready; at a URL, where nobody says so, those that answer.
@@ -147,7 +147,8 @@ def _read(annotations: Mapping[str, str], name: str, kind: type[T]) -> T | None:
         return None
 
 
-def _ready(endpoint_slice: Manifest) -> list[str]:
+def ready_urls(endpoint_slice: Manifest) -> list[str]:
+    """Return where the ready endpoints of an EndpointSlice answer."""
     ports = endpoint_slice.get("ports") or []
     port = next((each["port"] for each in ports if each.get("port")), None)
     if port is None:

@@ -22,6 +22,7 @@ from revet.operator.furnishing import Furnishing
 from revet.operator.holdings import Holdings
 from revet.operator.isolation import Isolation
 from revet.operator.picture import CLUSTER, Key, NamespaceSeen, PolicySeen
+from revet.operator.quarantine import say_unanswered
 from revet.operator.queue import Queue
 
 _WORKERS: Final = 16
@@ -47,13 +48,10 @@ class Reconciler:
         context: Context,
         audit: Audit,
         credentials: Credentials | None = None,
-        runtime: Callable[[str], Verdict | None] = lambda _: None,
+        runtime: Callable[[str, str], Verdict | None] = lambda *_: None,
         signers: Callable[[str], str | None] = lambda _: None,
     ) -> None:
-        """Set up; nothing is known yet. `runtime` tells what sensors say of a policy, by name.
-
-        `signers` tells which of its keys the webhook can't use, by uid.
-        """
+        """Set up; `runtime` tells of sensors, by name and uid, `signers` of keys, by uid."""
         self._signers = signers
         self._context = context
         self._audit = audit
@@ -264,7 +262,7 @@ class Reconciler:
             selected=selected,
             needs_fail_entries=bool(self.entries.fail_paths(seen)),
             waiting=self.entries.waiting(seen),
-            errors=[*self._errors(seen.name, selected), *self.entries.left_out(seen)],
+            errors=self._errors(seen, selected),
             isolated=self.isolation.standing(seen.name),
             network_weaker=limits.weaker,
             network_opened=limits.opened,
@@ -279,14 +277,16 @@ class Reconciler:
             left=any(drift.left for drift in drifts),
             counts=tally.counts(len(selected)) if tally else None,
             top=tally.top() if tally else (),
-            runtime=self._runtime(seen.name),
+            runtime=self._runtime(seen.name, seen.uid),
             signers=self._signers(seen.uid),
         )
 
-    def _errors(self, name: str, selected: list[str]) -> list[str]:
-        keys = [CLUSTER, Key("policy", name)]
+    def _errors(self, seen: PolicySeen, selected: list[str]) -> list[str]:
+        keys = [CLUSTER, Key("policy", seen.name)]
         keys += (Key(about, each) for about in ("namespace", "network") for each in selected)
-        return [self._problems[key] for key in keys if key in self._problems]
+        problems = [self._problems[key] for key in keys if key in self._problems]
+        unanswered = say_unanswered(seen.policy, self._context.settings)
+        return [*problems, *self.entries.left_out(seen), *unanswered]
 
 
 def _read_status(status: Mapping[str, Any] | None) -> HardeningPolicyStatus | None:

@@ -10,10 +10,10 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from revet.adapters.events import Notice, Recorder
-from revet.adapters.kube import KubeError
 from revet.core.model.pod import OwnerReference
 from revet.core.model.policy import GROUP, KIND, VERSION, HardeningPolicy
 from revet.core.model.policy_status import HardeningPolicyStatus
+from revet.core.render.quarantine import asked_quarantine
 from revet.core.runtime.brakes import Brakes
 from revet.core.runtime.findings import Finding
 from revet.core.runtime.handover import Collected, Portion
@@ -23,7 +23,10 @@ from revet.operator.context import Context
 from revet.operator.credentials import Credentials
 from revet.operator.handover import Asker, HandoverError
 from revet.operator.picture import Key, PolicySeen
-from revet.operator.prober import Prober, Replica
+from revet.operator.prober import Replica
+from revet.operator.quarantine import Quarantine
+from revet.operator.replicas import Replicas
+from revet.operator.ward import Ward
 
 EVERY_S: Final = 0.5
 _LOOK_EVERY_S: Final = 10.0
@@ -59,15 +62,12 @@ class RuntimeWatch:
         self._credentials = credentials
         settings = context.settings
         self._is_asked = settings.ingest_service is not None or settings.ingest_url is not None
-        self._prober = Prober(
-            context.objects,
-            settings.namespace,
-            settings.ingest_service or "",
-            settings.ingest_url,
-        )
+        self._at_url = settings.ingest_url and Replica(settings.ingest_url, None)
+        self._replicas = Replicas(settings.ingest_service or "", settings.namespace)
         self._asker = Asker()
+        self._quarantine = Quarantine(context, recorder)
+        self._ward = Ward(context, recorder)
         self._collected = Collected()
-        self._replicas: list[Replica] = []
         self._started = self._now()
         self._answered_at = 0.0
         self._since = self._started
@@ -80,16 +80,18 @@ class RuntimeWatch:
         self._more = Brakes(_MORE, REST_S)
         self._brakes = Brakes()
 
-    def verdict(self, policy: str) -> Verdict | None:
+    def verdict(self, policy: str, uid: str) -> Verdict | None:
         """Return what a policy's status is to say, None where that is not known yet."""
-        told = self._told.get(policy)
+        told = self._told_of(policy, uid)
         return told.verdict if told else None
 
     async def run(self) -> None:
         """Ask and decide, until cancelled."""
         async with self._asker, asyncio.TaskGroup() as tasks:
-            if self._is_asked:
-                tasks.create_task(self._follow_replicas())
+            if self._is_asked and not self._at_url:
+                tasks.create_task(self._replicas.follow(self._context))
+            tasks.create_task(self._quarantine.run())
+            tasks.create_task(self._ward.run())
             while True:
                 try:
                     self.decide(await self._collect() if self._is_asked else ())
@@ -101,6 +103,8 @@ class RuntimeWatch:
         """Take in what a replica has handed over; return the policies that it is about, by uid."""
         policies = {each.policy for each in portion.findings}
         policies |= {each.policy for each in portion.omitted}
+        for each in portion.findings:
+            self._respond(each)
         for each in self._collected.take(portion):
             self._announce(each)
         return policies
@@ -114,18 +118,19 @@ class RuntimeWatch:
         policies = self._context.picture.policies
         clear_s: dict[str, float] = {}
         listening: set[str] = set()
-        changed = set(changed)
+        changed, held = set(changed), self._ward.take_changes()
         for name, seen in policies.items():
             policy = seen.policy
             if policy is None or policy.spec.runtime is None:
                 continue
             clear_s[seen.uid] = seconds(policy.spec.runtime.clear_after)
             listening.add(name)
-            told = self._told.get(name)
+            told = self._told_of(name, seen.uid)
             generation = (seen.uid, policy.metadata.generation)
             if (
                 everybody
                 or seen.uid in changed
+                or name in held
                 or told is None
                 or told.generation != generation
                 or told.verdict.until <= now
@@ -133,6 +138,7 @@ class RuntimeWatch:
                 or told.judged + REST_S <= now
             ):
                 self._judge(name, seen, policy, now)
+        self._want_ward(policies[name] for name in listening)
         for name in self._told.keys() - listening:
             del self._told[name]
             self._context.statuses.add(Key("status", name))
@@ -140,6 +146,16 @@ class RuntimeWatch:
             self._expired_at = now
             self._collected.expire(clear_s, now)
             self._recalled = {uid: each for uid, each in self._recalled.items() if uid in clear_s}
+
+    def _respond(self, finding: Finding) -> None:
+        """Have done what the policy wants done about a finding, if it is still there."""
+        seen = self._context.picture.policies.get(finding.policy_name)
+        if seen is not None and seen.uid == finding.policy:
+            self._quarantine.offer(finding, seen)
+
+    def _want_ward(self, policies: Iterable[PolicySeen]) -> None:
+        asked = (each.policy is not None and asked_quarantine(each.policy) for each in policies)
+        self._ward.want(is_wanted=self._context.settings.quarantines and any(asked))
 
     def _has_feed_changed(self, now: float) -> bool:
         """Tell whether another sensor is heard, or more was lost, than when last asked."""
@@ -165,7 +181,7 @@ class RuntimeWatch:
         self._tell(name, found, (seen.uid, policy.metadata.generation), now)
 
     def _tell(self, name: str, found: Verdict, generation: tuple[str, int], now: float) -> None:
-        told = self._told.get(name)
+        told = self._told_of(name, generation[0])
         if told is not None and replace(found, until=0.0) == replace(told.verdict, until=0.0):
             told.verdict, told.generation, told.due = found, generation, float("inf")
             told.judged = now
@@ -180,6 +196,11 @@ class RuntimeWatch:
             return
         self._told[name] = _Told(found, now, generation, judged=now)
         self._context.statuses.add(Key("status", name))
+
+    def _told_of(self, name: str, uid: str) -> _Told | None:
+        """Return what was told of a policy; one that had its name before is another."""
+        told = self._told.get(name)
+        return told if told is not None and told.generation[0] == uid else None
 
     def _may_add(self, name: str, told: _Told, now: float) -> bool:
         """Tell whether more may be told that is no flip: a little soon after it, then rarely."""
@@ -204,6 +225,7 @@ class RuntimeWatch:
             self._collected.feed(),
             since,
             unheard,
+            self._ward.words(seen.name),
         )
 
     def _selects(self, seen: PolicySeen, namespace: str) -> bool:
@@ -223,27 +245,18 @@ class RuntimeWatch:
             self._problem = "the Secret of revet-ingest is not written yet"
             return set()
         token, bundle = self._credentials.handover_token, self._credentials.bundle
-        answers = await self._asker.ask(self._replicas, bundle, token)
+        replicas = [self._at_url] if self._at_url else self._replicas.ready
+        answers = await self._asker.ask(replicas, bundle, token)
         portions = [each for each in answers if isinstance(each, Portion)]
         problems = [str(each) for each in answers if isinstance(each, HandoverError)]
         self._context.metrics.ingest_replicas.set(len(portions))
         if portions:
             self._answered_at = now
             self._since = min(each.started for each in portions)
-        if problems or not self._replicas:
+        if problems or not replicas:
             why = problems[0] if problems else "none is ready"
             self._problem = f"{_NO_ANSWER}: {why}"
         return set[str]().union(*map(self.take, portions))
-
-    async def _follow_replicas(self) -> None:
-        """Look which replicas there are, until cancelled: apart, so that no answer waits for it."""
-        while True:
-            try:
-                self._replicas = await self._prober.replicas()
-            except KubeError as error:
-                # Those that were there go on being asked: pods do not go with the API server.
-                self._context.log.complain(str(error))
-            await asyncio.sleep(_LOOK_EVERY_S if self._replicas else EVERY_S)
 
     def _announce(self, finding: Finding) -> None:
         """Make an Event of what is new, unless it is old news, or there were too many."""

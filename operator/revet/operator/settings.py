@@ -24,6 +24,7 @@ class Settings:
         identity: who holds it; the same after a restart of the container.
         ingest_service: the Service in front of the ingest, in our namespace; None: there is none.
         ingest_url: an ingest outside of the cluster; None: the Service, if any.
+        quarantines: whether pods may be put in quarantine, where policies ask for it.
 
     """
 
@@ -40,6 +41,7 @@ class Settings:
     identity: str
     ingest_service: str | None = None
     ingest_url: str | None = None
+    quarantines: bool = False
 
     @property
     def has_ingest(self) -> bool:

@@ -1,24 +1,15 @@
 """`revet check --diff`: it writes nothing, is what others apply, and is no report."""
 
 import subprocess
+from functools import partial
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner
 
-from revet.cli.main import app
+from tests.cli.command import invoke
 from tests.cli.fix.test_files import MENDED, POD
 
-
-@pytest.fixture(autouse=True)
-def _in_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-
-
-def _run(*args: str, stdin: str | None = None) -> tuple[int, str, str]:
-    result = CliRunner().invoke(app, ["check", *args], input=stdin)
-    assert result.exception is None or isinstance(result.exception, SystemExit)
-    return result.exit_code, result.stdout, result.stderr
+_run = partial(invoke, "check")
 
 
 def test_a_diff_writes_nothing_and_is_what_patch_takes() -> None:

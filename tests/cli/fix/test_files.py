@@ -1,6 +1,7 @@
 """`revet check --fix` and `--diff` on files: what is written, what is kept, what is refused."""
 
 import os
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -8,6 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from revet.cli.main import app
+from tests.cli.command import invoke
 
 POD: Final = """\
 apiVersion: v1
@@ -26,16 +28,7 @@ MENDED: Final = """\
       type: RuntimeDefault
 """
 
-
-@pytest.fixture(autouse=True)
-def _in_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-
-
-def _run(*args: str, stdin: str | None = None) -> tuple[int, str, str]:
-    result = CliRunner().invoke(app, ["check", *args], input=stdin)
-    assert result.exception is None or isinstance(result.exception, SystemExit)
-    return result.exit_code, result.stdout, result.stderr
+_run = partial(invoke, "check")
 
 
 def _fix(text: str, name: str = "in.yaml") -> str:

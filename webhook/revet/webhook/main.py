@@ -4,11 +4,11 @@ import asyncio
 import gc
 import logging
 import signal
-import ssl
 import sys
 import time
 from contextlib import AsyncExitStack
 from functools import partial
+from http import HTTPStatus
 from math import isinf
 from pathlib import Path
 from typing import Annotated, Final
@@ -23,20 +23,21 @@ from revet.adapters.clock import Timestamps, now
 from revet.adapters.events import EventRecorder
 from revet.adapters.health import health_app
 from revet.adapters.kube import Kube, KubeError, connect
+from revet.adapters.listening import listening, serving
 from revet.adapters.log import LibraryHandler, Log
 from revet.adapters.tls import ServingCertificate
 from revet.adapters.watcher import Freshness, Watcher
 from revet.core.render.webhook import SYSTEM_NAMESPACES
-from revet.webhook.app import Doors
+from revet.webhook.doors import Doors
 from revet.webhook.images import Images
 from revet.webhook.metrics import Metrics
 from revet.webhook.policies import NAMESPACES, POLICIES, Knowledge
 from revet.webhook.references import References
 from revet.webhook.reviewer import Reviewer
+from revet.webhook.server import Server
 from revet.webhook.settings import Settings
 
 _BAD_INPUT: Final = 2
-_BACKLOG: Final = 1024
 _LOG_EVERY_S: Final = 0.005  # so that under load one write carries many lines
 _SHUTDOWN_S: Final = 5.0  # for answers under way: the API server waits no longer
 
@@ -66,7 +67,7 @@ class Webhook:
         reviewer = Reviewer(
             knowledge, self.metrics, log, self._events, time.perf_counter, self._images
         )
-        self._doors = Doors(reviewer, self.metrics)
+        self._server = Server(Doors(reviewer).admit, self._count_refusal, self._fail)
         self._certificate = ServingCertificate(
             settings.tls_cert, settings.tls_key, self._note_reload
         )
@@ -81,16 +82,18 @@ class Webhook:
 
     async def serve(self, stop: asyncio.Event) -> None:
         """Serve until `stop` is set, then drain."""
+        at, log = self._settings, self._log
         async with AsyncExitStack() as stack:
             health = web.AppRunner(
                 health_app(self.metrics.expose, self.unready),
                 access_log=None,
                 shutdown_timeout=_SHUTDOWN_S,
             )
-            await self._listen(stack, health, self._settings.health, "health")
-            doors = web.ServerRunner(self._doors.server(), shutdown_timeout=_SHUTDOWN_S)
+            await stack.enter_async_context(serving(health, at.health, "health", log))
+            stack.push_async_callback(self._server.end, _SHUTDOWN_S)
             tls = self._certificate.context
-            await self._listen(stack, doors, self._settings.listen, "admission", tls)
+            admission = listening(self._server, at.listen, "admission", log, tls)
+            await stack.enter_async_context(admission)
             async with asyncio.TaskGroup() as tasks:
                 background = [
                     tasks.create_task(work)
@@ -101,10 +104,11 @@ class Webhook:
                         self._images.follow(),
                         self._events.run(),
                         self._certificate.follow(),
+                        self._server.run(),
                     )
                 ]
                 await stop.wait()
-                self._doors.draining = True
+                self._server.is_draining = True
                 self._log.write("draining", seconds=self._settings.drain_s)
                 await asyncio.sleep(self._settings.drain_s)
                 await stack.aclose()
@@ -112,30 +116,9 @@ class Webhook:
                 for task in background:
                     task.cancel()
 
-    async def _listen(
-        self,
-        stack: AsyncExitStack,
-        runner: web.BaseRunner,
-        address: Address,
-        name: str,
-        tls: ssl.SSLContext | None = None,
-    ) -> None:
-        await runner.setup()
-        stack.push_async_callback(runner.cleanup)
-        site = web.TCPSite(
-            runner, address.host or None, address.port, ssl_context=tls, backlog=_BACKLOG
-        )
-        try:
-            await site.start()
-        except OSError as error:
-            flag = "--health" if tls is None else "--listen"
-            raise SettingsError(f"{flag} {address.host}:{address.port}: {error}") from error
-        for host, port, *_ in runner.addresses:
-            self._log.write("listening", server=name, host=host, port=port)
-
     def unready(self) -> str | None:
         """Return why the API server should not call this replica, None where it should."""
-        if self._doors.draining:
+        if self._server.is_draining:
             return "draining"
         for name, freshness in self._watches.items():
             if not freshness.is_synced:
@@ -149,6 +132,12 @@ class Webhook:
             return f"not listed yet: {', '.join(unlisted)}"
         self._was_ready = True
         return None
+
+    def _count_refusal(self, status: HTTPStatus) -> None:
+        self.metrics.refused_requests.labels(str(status.value)).inc()
+
+    def _fail(self, error: Exception) -> None:
+        self._log.fail(error, about="connection")
 
     def _count_question(self, answer: str) -> None:
         self.metrics.image_questions.labels(answer).inc()

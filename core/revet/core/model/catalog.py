@@ -151,5 +151,4 @@ UNSUPPORTED: tuple[str, ...] = (
     "spec.exceptions",
     "spec.breakGlass",
     "spec.network.canary",
-    "spec.runtime.respond",
 )

@@ -26,7 +26,11 @@ AUTOMOUNT_ANNOTATION: Final = "revet.dev/automount-before"
 PINNED_ANNOTATION: Final = "revet.dev/pinned"
 
 BREAK_GLASS_LABEL: Final = "revet.dev/break-glass"
+#: On a pod: no connection of it is left; its value stands for the finding that led to it.
 QUARANTINE_LABEL: Final = "revet.dev/quarantine"
+#: On a pod, too: what led to it, as JSON, and what does not lead to it again.
+QUARANTINED_ANNOTATION: Final = "revet.dev/quarantined-for"
+RELEASED_ANNOTATION: Final = "revet.dev/released"
 #: On a pod: the name of the database that it may reach.
 DB_CLIENT_LABEL: Final = "revet.dev/db-client"
 

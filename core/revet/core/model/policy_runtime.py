@@ -40,7 +40,6 @@ class Action(StrEnum):
     """What can follow from an event."""
 
     QUARANTINE = "Quarantine"
-    HOLD_IMAGE = "HoldImage"
 
 
 class EventRule(Model):
@@ -64,13 +63,13 @@ class Response(Model):
     """What is done to a pod of which an event was seen."""
 
     action: Action
-    """Quarantine (no connection remains) or HoldImage (new pods of the image are judged)."""
+    """Quarantine: no connection of the pod remains, until somebody releases it."""
     min_severity: Severity = Severity.HIGH
     """The least severity that leads to it. Default: high."""
     max_pods: Annotated[int, Field(ge=1, le=1000)] = 1
     """At most so many pods of a workload. Default: 1."""
     max_percent: Annotated[int, Field(ge=1, le=100)] = 10
-    """At most this share of a workload's pods, in percent. Default: 10."""
+    """At most this share of a workload's pods, in percent, rounded up. Default: 10."""
 
 
 class Runtime(Model):
@@ -83,4 +82,4 @@ class Runtime(Model):
     sensor_timeout: Duration = "15m"
     """After how long without a sign of life a sensor counts as silent. Default: 15m."""
     respond: Annotated[tuple[Response, ...], Field(max_length=2), MapList("action")] = ()
-    """What is done to the pods. Default: nothing."""
+    """What is done to the pods; the chart's operator.quarantine must allow it. Default: nothing."""

@@ -19,8 +19,8 @@ MOST_CHARACTERS: Final = 64 * 1024
 
 _API_VERSION: Final = "admissionregistration.k8s.io/v1"
 _LABEL: Final = f"[?'{DB_CLIENT_LABEL}']"
-#: Where kinds keep what a pod gets its labels and its ServiceAccount from.
-_TEMPLATES: Final = (
+#: Where kinds keep what a pod gets its labels, annotations and ServiceAccount from.
+TEMPLATES: Final = (
     "request.kind.kind in ['Pod', 'Binding'] ? optional.of({0})"
     " : request.kind.kind == 'PodTemplate' ? {0}.?template"
     " : request.kind.kind == 'CronJob' ? {0}.?spec.?jobTemplate.?spec.?template"
@@ -113,17 +113,12 @@ def _policy(clauses: Sequence[str], owner: Owner | None) -> Manifest:
             "matchPolicy": "Equivalent",
             "namespaceSelector": {},
             "objectSelector": {},
-            "resourceRules": [
-                _rule("", ["bindings", "pods", "pods/binding", "pods/status"]),
-                _rule("", ["podtemplates", "replicationcontrollers"]),
-                _rule("apps", ["daemonsets", "deployments", "replicasets", "statefulsets"]),
-                _rule("batch", ["cronjobs", "jobs"]),
-            ],
+            "resourceRules": guarded_resources(),
         },
         "matchConditions": [_matters()],
         "variables": [
             # An optional value does not outlive the expression of its variable.
-            {"name": "template", "expression": f"({_TEMPLATES.format('object')}).orValue({{}})"},
+            {"name": "template", "expression": f"({TEMPLATES.format('object')}).orValue({{}})"},
             {
                 "name": "name",
                 "expression": f"variables.template.?metadata.?labels{_LABEL}.orValue('')",
@@ -148,6 +143,16 @@ def _policy(clauses: Sequence[str], owner: Owner | None) -> Manifest:
     }
 
 
+def guarded_resources() -> list[Manifest]:
+    """Return the rules for all by which a pod gets its labels and annotations."""
+    return [
+        _rule("", ["bindings", "pods", "pods/binding", "pods/status"]),
+        _rule("", ["podtemplates", "replicationcontrollers"]),
+        _rule("apps", ["daemonsets", "deployments", "replicasets", "statefulsets"]),
+        _rule("batch", ["cronjobs", "jobs"]),
+    ]
+
+
 def _rule(group: str, resources: list[str]) -> Manifest:
     return {
         "apiGroups": [group],
@@ -163,7 +168,7 @@ def _matters() -> Manifest:
 
     So that what runs can still be scaled, and its status be written.
     """
-    new, old = (f"({_TEMPLATES.format(each)})" for each in ("object", "oldObject"))
+    new, old = (f"({TEMPLATES.format(each)})" for each in ("object", "oldObject"))
     label = f".?metadata.?labels{_LABEL}"
     return {
         "name": "carries-the-label",

@@ -12,6 +12,7 @@ _SHORT: Final = rf"[0-9a-f]{{{_SHORT_HASH_LENGTH}}}"
 _END: Final = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?-(from-[0-9]+|to)"
 _ROLES: Final = (
     "isolate",
+    "quarantine",
     "dns",
     "same-namespace(-to-[0-9]+)?",
     f"api-server(-{_SHORT})?",

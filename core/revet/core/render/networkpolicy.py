@@ -12,6 +12,7 @@ from revet.core.network.facts import NO_FACTS, Addresses, ClusterFacts, Dns, Pla
 from revet.core.render.allowance import Scope, render_addresses, render_ports
 from revet.core.render.api_server import allow_api_server, allow_calls, allow_exposed
 from revet.core.render.connections import allow_connections
+from revet.core.render.quarantine import quarantines
 
 # Where NodeLocal DNSCache listens on each node, beside the address of the Service:
 # https://kubernetes.io/docs/tasks/administer-cluster/nodelocaldns/
@@ -29,10 +30,12 @@ def network_policies(
     The default deny comes first.
     """
     network = policy.spec.network
+    quarantine = quarantines(policy, place.name)
     if network is None or network.mode is not Switch.ENFORCE:
-        return []
+        return quarantine
     scope = Scope(policy, network, place, cluster)
     return [
+        *quarantine,
         scope.isolate("isolate", "spec.network.isolate"),
         *_dns(scope),
         *_same_namespace(scope),

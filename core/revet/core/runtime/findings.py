@@ -11,6 +11,7 @@ from revet.core.runtime.event import RANKS
 
 MOST_OF_POLICY: Final = 500
 MOST: Final = 5000
+MOST_SUSPECTS: Final = 8
 
 
 class Signature(NamedTuple):
@@ -26,12 +27,25 @@ class Signature(NamedTuple):
     executable: str
 
 
+class Suspect(msgspec.Struct, frozen=True):
+    """A pod of which a sender has told that has proven to speak for the pod's node.
+
+    Only what such a one says is ever answered by doing something.
+    """
+
+    pod: str
+    uid: str
+    severity: Severity
+    at: float
+
+
 class Finding(msgspec.Struct, kw_only=True, omit_defaults=True):
     """What is kept of all events of one signature; the names are those of RuntimeEvent.
 
     `policy` is the policy's uid: another one of the same name has nothing to do with it.
     `pod`, `pod_uid`, `node` and `process` are of the newest event. `version` rises with each change
-    of any finding: who has seen some version asks for what is newer.
+    of any finding: who has seen some version asks for what is newer. `suspects` are of the newest
+    events, one of each pod.
     """
 
     policy: str
@@ -52,6 +66,7 @@ class Finding(msgspec.Struct, kw_only=True, omit_defaults=True):
     pod_uid: str = ""
     node: str = ""
     process: str = ""
+    suspects: tuple[Suspect, ...] = ()
     count: int = 0
     first: float = 0.0
     last: float = 0.0
@@ -194,8 +209,19 @@ def _join(known: Finding, more: Finding) -> None:
     known.first = min(known.first, more.first)
     known.severity = max(known.severity, more.severity, key=RANKS.__getitem__)
     known.effect = max(known.effect, more.effect, key=tuple(Effect).index)
+    if more.suspects:
+        known.suspects = _newest((*known.suspects, *more.suspects))
     # An event that comes late is not the newest.
     if more.last >= known.last:
         known.last = more.last
         known.pod, known.pod_uid, known.node = more.pod, more.pod_uid, more.node
         known.process, known.tags = more.process, more.tags
+
+
+def _newest(suspects: tuple[Suspect, ...]) -> tuple[Suspect, ...]:
+    """Keep the newest of each pod, and of so many pods only."""
+    found: dict[str, Suspect] = {}
+    for each in sorted(suspects, key=lambda each: each.at):
+        found.pop(each.uid, None)
+        found[each.uid] = each
+    return tuple(found.values())[-MOST_SUSPECTS:]

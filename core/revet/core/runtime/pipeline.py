@@ -11,7 +11,7 @@ from typing import Final
 from revet.core.model.selector import Labels
 from revet.core.runtime.event import Kind, RuntimeEvent
 from revet.core.runtime.feed import Feed, Loss
-from revet.core.runtime.findings import Finding, Findings
+from revet.core.runtime.findings import Finding, Findings, Suspect
 from revet.core.runtime.match import WatchingPolicy
 from revet.core.runtime.pods import Owner, Owners, Pod, Pods
 from revet.core.runtime.recent import Recent
@@ -213,12 +213,19 @@ class Pipeline:
             pod_uid=pod.uid if pod else "",
             node=event.node,
             process=event.process,
+            suspects=_suspects(event, pod),
             count=1,
             first=event.at,
             last=event.at,
         )
         self._found(finding)
         self.findings.add(finding)
+
+
+def _suspects(event: RuntimeEvent, pod: Pod | None) -> tuple[Suspect, ...]:
+    if pod is None or not event.is_bound or pod.node != event.node:
+        return ()
+    return (Suspect(pod.name, pod.uid, event.severity, event.at),)
 
 
 def _tells_a_pod(event: RuntimeEvent) -> bool:

@@ -23,6 +23,7 @@ FEED: Final = "RuntimeFeedHealthy"
 _MOST_TOP: Final = 10
 _MOST_NAMED: Final = 3
 _LONGEST: Final = 1024
+_HELD: Final = "; in quarantine: "
 _BUCKETS: Final = ((100, "100+"), (10, "10-99"), (2, "2-9"), (1, "1"))
 _TITLES: Final[Mapping[Source, str]] = {
     Source.FALCO: "Falco",
@@ -52,6 +53,7 @@ class Sight:
         feed: whether sensors are heard.
         since: since when anybody has listened.
         unheard: why nobody listens; empty where somebody does.
+        held: which pods are in quarantine, in words.
 
     """
 
@@ -60,6 +62,7 @@ class Sight:
     feed: FeedReport = field(default_factory=FeedReport)
     since: float = 0.0
     unheard: str = ""
+    held: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,10 +105,21 @@ def judge_runtime(
         violations = _violations(young, omitted, counts, runtime.clear_after)
     else:
         violations = _quiet(runtime, sight, standing.get(VIOLATIONS), now)
+    violations = _add_held(violations, sight.held)
     summary = _words(counts) or {Truth.FALSE: "none", Truth.UNKNOWN: "unknown"}.get(
         violations.truth, "some"
     )
     return Verdict(violations, feed, summary, tuple(map(_top, young[:_MOST_TOP])), until)
+
+
+def _add_held(observed: Observed, held: str) -> Observed:
+    """Say which pods are in quarantine, also long after what led to it."""
+    # A condition that is left as it stood may name others.
+    text = observed.message.partition(_HELD)[0]
+    if held:
+        tail = f"{_HELD}{held}"[:_LONGEST]
+        text = text[: _LONGEST - len(tail)] + tail
+    return observed._replace(message=text)
 
 
 def bucket(count: int) -> str:
@@ -161,7 +175,7 @@ def _quiet(runtime: Runtime, sight: Sight, told: Condition | None, now: float) -
     if not missing and not sight.unheard:
         text = f"nothing in the last {runtime.clear_after}"
         return Observed(VIOLATIONS, Truth.FALSE, "NoRecentViolations", text)
-    if _is_settling(runtime, sight, now) and told is not None and told.status is not Truth.TRUE:
+    if _is_settling(runtime, sight, now) and told is not None and told.status is Truth.FALSE:
         return Observed(VIOLATIONS, told.status, told.reason, told.message)
     text = sight.unheard or f"not heard for {runtime.sensor_timeout}: {missing}"
     return Observed(VIOLATIONS, Truth.UNKNOWN, "NoSensorData", text[:_LONGEST])
@@ -170,7 +184,9 @@ def _quiet(runtime: Runtime, sight: Sight, told: Condition | None, now: float) -
 def _feed(runtime: Runtime, sight: Sight, told: Condition | None, now: float) -> Observed:
     missing = _silent(runtime, sight, now)
     if sight.unheard or (missing and not sight.feed.heard):
-        if _is_settling(runtime, sight, now) and told is not None:
+        # Why nothing is known is told as it is now.
+        was_known = told is not None and told.status is not Truth.UNKNOWN
+        if told is not None and was_known and _is_settling(runtime, sight, now):
             return Observed(FEED, told.status, told.reason, told.message)
         text = sight.unheard or "no sensor was heard yet"
         return Observed(FEED, Truth.UNKNOWN, "NoSensorData", text[:_LONGEST])
