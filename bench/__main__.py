@@ -5,7 +5,7 @@ import sys
 from dataclasses import dataclass
 from statistics import median
 
-from bench import apiserver, command, engine, images, runtime, webhook
+from bench import apiserver, command, engine, images, runtime, signatures, webhook
 from bench.figures import Figure, shortfalls
 from bench.report import print_report
 from bench.scene import Scene, open_scene
@@ -33,6 +33,7 @@ def main() -> int:
             *images.measure(plan.rounds),
             *command.measure(plan.rounds),
             *runtime.measure(plan.rounds, plan.seconds),
+            *signatures.measure(),
         ]
         with open_scene() as scene:
             others = Interference(scene.cpu_s)

@@ -11,7 +11,7 @@ from bench.figures import Figure, format_value
 def print_report(figures: Sequence[Figure]) -> None:
     """Print the figures whose names are ROW_COLUMN as tables, and all as lines."""
     console = Console(highlight=False)
-    others = ("apiserver_", "engine_", "command_", "runtime_")
+    others = ("apiserver_", "engine_", "command_", "runtime_", "images_")
     webhooks = [figure for figure in figures if not figure.name.startswith(others)]
     apiserver = [figure for figure in figures if figure.name.startswith("apiserver_")]
     columns = {"rate": "reviews/s", "cpu": "CPU us/review", "p50": "p50 ms", "p99": "p99 ms"}

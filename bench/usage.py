@@ -74,7 +74,7 @@ def read_usage(pid: int) -> Usage:
     """Add up a process and all that it has started."""
     family = _family(pid)
     cpu_s = sum(stat.cpu_s for stat in family.values())
-    return Usage(cpu_s, sum(map(_read_rss_mib, family)))
+    return Usage(cpu_s, sum(map(read_rss_mib, family)))
 
 
 def _family(pid: int) -> dict[int, _Stat]:
@@ -100,7 +100,8 @@ def _read_stat(process: Path) -> _Stat:
     return _Stat(int(parent), (int(user) + int(system)) / _TICKS_PER_S)
 
 
-def _read_rss_mib(pid: int) -> float:
+def read_rss_mib(pid: int) -> float:
+    """Read how much memory of a process is resident."""
     text = Path(f"/proc/{pid}/smaps_rollup").read_text()
     found = re.search(r"^Rss:\s+(\d+) kB$", text, re.MULTILINE)
     if found is None:

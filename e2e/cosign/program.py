@@ -55,6 +55,12 @@ class Cosign:
         answer: list[dict[str, Any]] = json.loads(found)
         return answer
 
+    def make_root(self, **parts: str) -> bytes:
+        """Make a trusted_root.json of files in its home."""
+        named = [f"--{name}={part}" for name, part in parts.items()]
+        self._run("trusted-root", "create", "--out", "trusted_root.json", *named)
+        return (self.home / "trusted_root.json").read_bytes()
+
     def _registry(self) -> list[str]:
         options = ["--registry-cacert", str(self.ca_file)]
         if self.login:

@@ -107,3 +107,20 @@ def test_what_the_canary_shows_is_told_and_nothing_before(mode: str) -> None:
     assert told("Enabled", dropped) == ("True", "Dropped")
     unasked = ("Unknown", "NotProbed") if mode == "Enforce" else ("False", "NotAsked")
     assert told("Disabled", dropped) == unasked
+
+
+@pytest.mark.parametrize(
+    ("signers", "told"),
+    [
+        (None, ("Unknown", "NotTold", 1)),
+        ("", ("True", "Usable", 1)),
+        ('rule "ci": is no key', ("False", "Unusable", 1)),
+    ],
+)
+def test_keys_that_cannot_be_used_are_told(signers: str | None, told: tuple[str, str, int]) -> None:
+    rule = {"name": "ci", "images": ["*"], "anyOf": [{"key": {"pem": "x"}}]}
+    policy = build_policy(images={"verify": [rule]})
+    facts = replace(FACTS, signers=signers)
+    assert _told(policy_status(policy, 1, facts, None, NOW))["SignersUsable"] == told
+    # Who wants no signatures is told nothing of them.
+    assert "SignersUsable" not in _told(policy_status(POLICY, 1, facts, None, NOW))

@@ -13,7 +13,7 @@ from revet.core.model.policy_runtime import Severity
 from revet.operator.audit import Audit
 from revet.operator.context import Context
 from revet.operator.picture import Key
-from revet.operator.reconcile import Reconciler
+from revet.operator.reconcile import Reconciler, Tellers
 from revet.operator.runtime import REST_S
 from tests.operator.runtime_scene import START, Scene, finding
 from tests.operator.test_writer import Written
@@ -108,7 +108,7 @@ async def test_a_policy_made_anew_inherits_nothing(scene: Scene) -> None:
     scene.hear(finding(START, 20))
     objects = Kept(scene)
     context = replace(scene.context, objects=objects)
-    reconciler = Reconciler(context, Audit(context), None, scene.watch.verdict)
+    reconciler = Reconciler(context, Audit(context), None, Tellers(scene.watch.verdict))
     await reconciler.reconcile(Key("status", "p"))
     assert objects.status["runtime"] == "medium 10-99"
     # Its status is written before anything was decided about it.
@@ -226,7 +226,7 @@ async def test_the_status_says_it(scene: Scene) -> None:
     scene.hear(finding(START))
     objects = Kept(scene)
     context = replace(scene.context, objects=objects)
-    reconciler = Reconciler(context, Audit(context), None, scene.watch.verdict)
+    reconciler = Reconciler(context, Audit(context), None, Tellers(scene.watch.verdict))
     await reconciler.reconcile(Key("status", "p"))
     said = {each["type"]: each["status"] for each in objects.status["conditions"]}
     assert (said["RuntimeViolations"], said["RuntimeFeedHealthy"]) == ("True", "True")

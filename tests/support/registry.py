@@ -82,6 +82,7 @@ class FakeRegistry:
         realm: where tokens are; empty: here, at /token.
         has_referrers: whether it has the referrers API.
         page: how many referrers come at once.
+        delay_s: how far away it is: each answer takes so long.
         instead: answers in its place, by path.
 
     """
@@ -91,9 +92,11 @@ class FakeRegistry:
     realm: str = ""
     has_referrers: bool = True
     page: int = 100
+    delay_s: float = 0.0
     instead: dict[str, Handler] = field(default_factory=dict)
     manifests: dict[tuple[str, str], tuple[bytes, str]] = field(default_factory=dict)
     blobs: dict[tuple[str, str], bytes] = field(default_factory=dict)
+    referrers: dict[tuple[str, str], list[str]] = field(default_factory=dict)
     asked: list[Asked] = field(default_factory=list)
     host: str = ""
 
@@ -103,10 +106,13 @@ class FakeRegistry:
         digest = digest_of(manifest)
         for name in (digest, *tags):
             self.manifests[repository, name] = (manifest, kind)
-        if not self.has_referrers and (subject := json.loads(manifest).get("subject")):
-            # A client does that where there is no API: read, add, write.
-            tag = subject["digest"].replace(":", "-")
-            self.push(repository, self._listing(repository, subject["digest"]), tag)
+        if subject := json.loads(manifest).get("subject"):
+            referring = self.referrers.setdefault((repository, subject["digest"]), [])
+            referring += [] if digest in referring else [digest]
+            if not self.has_referrers:
+                # A client does that where there is no API: read, add, write.
+                tag = subject["digest"].replace(":", "-")
+                self.push(repository, self._listing(repository, subject["digest"]), tag)
         return digest
 
     def push_blob(self, repository: str, data: bytes) -> str:
@@ -126,6 +132,8 @@ class FakeRegistry:
 
     async def _handle(self, request: web.Request) -> web.StreamResponse:
         self.asked.append(Asked(request.path_qs, request.headers.get("Authorization", "")))
+        if self.delay_s:
+            await asyncio.sleep(self.delay_s)
         if request.path in self.instead:
             return await self.instead[request.path](request)
         if request.path == "/token":
@@ -176,18 +184,13 @@ class FakeRegistry:
         return web.Response(body=json.dumps(listing), content_type=OCI_INDEX, headers=headers)
 
     def _listing(self, repository: str, digest: str) -> bytes:
-        found = [
-            {
-                "mediaType": kind,
-                "digest": name,
-                "size": len(body),
-                "artifactType": json.loads(body).get("artifactType", ""),
-            }
-            for (where, name), (body, kind) in self.manifests.items()
-            if where == repository
-            and name.startswith("sha256:")
-            and (json.loads(body).get("subject") or {}).get("digest") == digest
-        ]
+        found = []
+        for name in self.referrers.get((repository, digest), ()):
+            body, kind = self.manifests[repository, name]
+            told = json.loads(body).get("artifactType", "")
+            found.append(
+                {"mediaType": kind, "digest": name, "size": len(body), "artifactType": told}
+            )
         return json.dumps({"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": found}).encode()
 
     @staticmethod

@@ -4,7 +4,7 @@ import asyncio
 import io
 import json
 import ssl
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -60,6 +60,8 @@ class Notices:
 
 class NoRegistries:
     """Asks nobody."""
+
+    signers: Mapping[str, str] = {}
 
     async def complete(
         self, request: Request, applied: Sequence[Applied], deadline: float, *, mutating: bool
@@ -122,6 +124,11 @@ class Harness:
             lambda status: self.metrics.refused_requests.labels(str(status.value)).inc(),
             self.faults.append,
         )
+
+    @property
+    def signers(self) -> Mapping[str, str]:
+        """Which keys can't be used."""
+        return self.images.signers
 
     async def complete(
         self, request: Request, applied: Sequence[Applied], deadline: float, *, mutating: bool

@@ -17,6 +17,7 @@ from tests.support.manifests import Manifest, container, pod, workload
 from tests.support.registry import EMPTY_CONFIG, OCI_MANIFEST, always, image
 from tests.support.sigstore.authority import ISSUER, SUBJECT, new_key
 from tests.support.sigstore.world import BUNDLE, Document, How, Sigstore, public_pem, statement
+from tests.webhook.harness import until
 from tests.webhook.registries import Pinning
 
 KEY = new_key()
@@ -241,3 +242,44 @@ async def test_others_are_not_asked(signed: Pinning) -> None:
     manifest = pod("web", container(image=f"other.example/app@{signed.digest()}"))
     assert (await signed.validate(manifest))["allowed"] is True
     assert signed.registry.paths() == []
+
+
+async def test_images_take_turns(signed: Pinning, sigstore: Sigstore) -> None:
+    digest = signed.digest()
+    attach(signed, sigstore.keyed(statement(digest), KEY, UNLOGGED))
+    names = [f"app-{number}" for number in range(40)]
+    may_go_on = asyncio.Event()
+
+    async def stall(request: web.Request) -> web.StreamResponse:
+        await may_go_on.wait()
+        del signed.registry.instead[request.path]
+        return await signed.registry._handle(request)
+
+    for name in names:
+        for (_, key), held in list(signed.registry.manifests.items()):
+            signed.registry.manifests[name, key] = held
+        for (_, key), blob in list(signed.registry.blobs.items()):
+            signed.registry.blobs[name, key] = blob
+        signed.registry.referrers[name, digest] = signed.registry.referrers["app", digest]
+        signed.registry.instead[f"/v2/{name}/referrers/{digest}"] = stall
+    pods = [pod("web", container(image=signed.reference(f"{name}@{digest}"))) for name in names]
+    answers = asyncio.gather(*(signed.validate(each) for each in pods))
+    # All at once, all of them would be half done when the time is up.
+    await until(lambda: sum("/referrers/" in each for each in signed.registry.paths()) == 16)
+    await until(lambda: sum(each.endswith(".att") for each in signed.registry.paths()) == 16)
+    may_go_on.set()
+    assert all(each["allowed"] for each in await answers)
+    asked = [each for each in signed.registry.paths() if each.endswith(f"/referrers/{digest}")]
+    assert len(set(asked)) == len(names)
+
+
+async def test_what_no_policy_asks_any_more_is_forgotten(
+    signed: Pinning, sigstore: Sigstore
+) -> None:
+    attach(signed, sigstore.keyed(statement(signed.digest()), KEY, UNLOGGED))
+    assert (await signed.validate(by_digest(signed)))["allowed"] is True
+    signatures = signed.images._signatures
+    assert signatures is not None
+    assert len(signatures.rules._rules) == 1
+    signed.images.want([])
+    assert signatures.rules._rules == {}

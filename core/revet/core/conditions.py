@@ -14,6 +14,7 @@ ORDER: Final = (
     "NetworkIsolated",
     "NetworkEnforced",
     "BaselineApplied",
+    "SignersUsable",
     "Compliant",
     "RuntimeViolations",
     "RuntimeFeedHealthy",

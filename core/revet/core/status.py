@@ -47,6 +47,8 @@ class Facts:
         left: whether one of them stays as it is, because the policy only wants to be told.
         counts: of the last audit; None before the first.
         top: of the last audit.
+        signers: which keys and trust roots the webhook can't use, in words; empty where it can use
+            all, None where no replica has told of all.
         runtime: what is told of the runtime sensors; None where that is not known yet.
         enforced: what the canary has shown; None where it has not run yet.
 
@@ -72,6 +74,7 @@ class Facts:
     left: bool = False
     counts: Counts | None = None
     top: tuple[TopFinding, ...] = ()
+    signers: str | None = None
     runtime: Verdict | None = None
     enforced: CanaryVerdict | None = None
 
@@ -144,6 +147,8 @@ def _observe(
     yield Observed("NetworkIsolated", *_isolated(policy, facts))
     yield Observed("NetworkEnforced", *_enforced(policy, facts))
     yield Observed("BaselineApplied", *_baseline(policy, facts))
+    if policy.spec.images is not None and policy.spec.images.verify:
+        yield Observed("SignersUsable", *_signers(facts))
     if facts.runtime is not None:
         yield facts.runtime.violations
         yield facts.runtime.feed
@@ -239,6 +244,14 @@ def _baseline(policy: HardeningPolicy, facts: Facts) -> tuple[Truth, str, str]:
         return Truth.TRUE, "Weaker", f"{listed(facts.baseline)}{respected}{spared}"
     written = f"in {_count(facts.labelled, 'namespace')}{respected}{spared}"
     return Truth.TRUE, "Respected" if facts.respected else "Written", written
+
+
+def _signers(facts: Facts) -> tuple[Truth, str, str]:
+    if facts.signers is None:
+        return Truth.UNKNOWN, "NotTold", "not every replica of the webhook has told of them yet"
+    if facts.signers:
+        return Truth.FALSE, "Unusable", facts.signers
+    return Truth.TRUE, "Usable", "the webhook has read all keys and trust roots that are named"
 
 
 def _spared(reasons: Mapping[str, str]) -> str:

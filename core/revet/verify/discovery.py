@@ -14,6 +14,7 @@ import msgspec
 
 from revet.adapters.registry.client import Descriptor
 from revet.adapters.registry.error import RegistryError
+from revet.verify.allowance import Allowance
 from revet.verify.candidate import MEDIA_TYPES, Candidate
 from revet.verify.error import SignatureError
 from revet.verify.evidence import Flaw
@@ -42,8 +43,8 @@ class Source(Protocol):
     async def manifest(self, reference: str) -> bytes:
         """Return a manifest or index."""
 
-    async def blob(self, repository: str, digest: str) -> bytes:
-        """Return a blob."""
+    async def blob(self, repository: str, digest: str, most_bytes: int) -> bytes:
+        """Return a blob that is not larger."""
 
     async def referrers(self, repository: str, digest: str) -> list[Descriptor]:
         """Return what refers to a manifest."""
@@ -52,6 +53,7 @@ class Source(Protocol):
 class _Layer(msgspec.Struct, rename="camel"):
     media_type: str = ""
     digest: str = ""
+    size: int = 0
     annotations: dict[str, str] | None = None
 
 
@@ -93,8 +95,9 @@ class Found:
 class Discovery:
     """Looks beside one image."""
 
-    def __init__(self, source: Source, repository: str, digest: str) -> None:
-        """Look in a repository (`HOST/PATH`) beside a digest."""
+    def __init__(self, source: Source, repository: str, digest: str, allowance: Allowance) -> None:
+        """Look in a repository (`HOST/PATH`) beside a digest; hold no more than is allowed."""
+        self._allowance = allowance
         self._source = source
         self._repository = repository
         self._digest = digest
@@ -143,7 +146,12 @@ class Discovery:
         async def read_layer(item: tuple[int, _Layer]) -> None:
             number, layer = item
             name = place if len(read) == 1 else f"{place}, layer {number}"
-            raw = await self._ask(name, lambda: self._source.blob(self._repository, layer.digest))
+            problem = self._allowance.take(layer.size)
+            if problem:
+                self._found.unread.append(Flaw(name, problem))
+                return
+            at = (self._repository, layer.digest, layer.size)
+            raw = await self._ask(name, lambda: self._source.blob(*at))
             if raw is not None:
                 candidate = Candidate(name, layer.media_type, raw, layer.annotations or {})
                 self._found.candidates.append(candidate)

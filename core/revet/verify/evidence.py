@@ -1,6 +1,6 @@
 """What was found out about an image: proofs that hold whatever a policy wants, and what failed."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -74,7 +74,5 @@ class Evidence:
     digest: str
     proofs: tuple[Proof, ...] = ()
     flaws: tuple[Flaw, ...] = ()
-    unread: tuple[Flaw, ...] = field(default=())
+    unread: tuple[Flaw, ...] = ()
     """What a registry did not hand over: where it is, and what was answered."""
-    size: int = 0
-    """How many bytes it was read from."""

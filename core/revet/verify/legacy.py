@@ -18,7 +18,7 @@ from revet.verify.library import keyring_of, verify_promise
 from revet.verify.log import Signed, require_about
 from revet.verify.root import TrustRoot, as_der, require_past, require_within
 from revet.verify.statement import Statement, read_simple_signing, read_statement
-from revet.verify.strict import decode_base64, read_json, take
+from revet.verify.strict import FEW_VALUES, decode_base64, read_json, take
 from revet.verify.trust import Question
 
 SIMPLE_SIGNING: Final = "application/vnd.dev.cosign.simplesigning.v1+json"
@@ -49,7 +49,7 @@ def prove_layer(
         signature = decode_base64(annotations.get(_SIGNATURE), f"the annotation {_SIGNATURE}")
         signed = Signed(raw, raw, signature, b"")
     else:
-        envelope = read_envelope(read_json(raw, "the layer"))
+        envelope = read_envelope(read_json(raw, "the layer", FEW_VALUES))
         statement = read_statement(envelope.payload, question.digest)
         signed = Signed(envelope.signed, envelope.payload, envelope.signature, b"", raw)
     if _CERTIFICATE in annotations:
@@ -102,7 +102,7 @@ def _read_certificate(pem: str) -> x509.Certificate:
 
 def _verify_promise(annotations: Mapping[str, str], signed: Signed, question: Question) -> datetime:
     """Verify the signed entry timestamp, which this layout has in place of a proof."""
-    document = read_json(annotations[_BUNDLE].encode(), _WHAT)
+    document = read_json(annotations[_BUNDLE].encode(), _WHAT, FEW_VALUES)
     payload = take(document, "Payload", dict, _WHAT)
     fields: dict[str, Any] = {
         "body": take(payload, "body", str, _WHAT),
@@ -115,7 +115,7 @@ def _verify_promise(annotations: Mapping[str, str], signed: Signed, question: Qu
     _require_promise(fields, promise, when, question.trust.require_root())
     require_past(when, question.now, _WHAT)
     body = decode_base64(fields["body"], _WHAT)
-    entry = read_json(body, _WHAT)
+    entry = read_json(body, _WHAT, FEW_VALUES)
     kind = (take(entry, "kind", str, _WHAT), take(entry, "apiVersion", str, _WHAT))
     require_about(body, kind, signed)
     return when

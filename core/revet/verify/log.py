@@ -22,7 +22,7 @@ from revet.verify.root import (
     require_past,
     require_within,
 )
-from revet.verify.strict import decode_base64, read_json, take
+from revet.verify.strict import FEW_VALUES, decode_base64, read_json, take
 
 _WHAT: Final = "the log entry"
 _REKOR_2: Final = ("hashedrekord", "0.0.2")
@@ -71,7 +71,7 @@ def verify_entry(
 
 def require_about(body: bytes, kind: tuple[str, str], signed: Signed) -> None:
     """Require that an entry is about this signature, and no other of the same log."""
-    document = read_json(body, _WHAT)
+    document = read_json(body, _WHAT, FEW_VALUES)
     if (document.get("kind"), document.get("apiVersion")) != kind:
         raise SignatureError(f"{_WHAT} is of another kind than it says")
     spec = take(document, "spec", dict, _WHAT)

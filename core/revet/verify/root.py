@@ -16,6 +16,8 @@ from urllib.parse import quote, urlsplit
 
 import sigstore
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.serialization import Encoding
 from pydantic import ValidationError
 from rfc3161_client import TimeStampResponse, VerifierBuilder
@@ -143,10 +145,13 @@ def read_root(raw: bytes) -> TrustRoot:
     for name in _LISTS:
         document.setdefault(name, [])
     for name in _LISTS[2:]:
-        for each in document[name]:
+        # What is of another form the library refuses, with the place where it stands.
+        parts = document[name] if isinstance(document[name], list) else ()
+        for each in (part for part in parts if isinstance(part, dict)):
             subject = each.setdefault("subject", {})
-            subject.setdefault("organization", "")
-            subject.setdefault("commonName", "")
+            if isinstance(subject, dict):
+                subject.setdefault("organization", "")
+                subject.setdefault("commonName", "")
     try:
         inner = RootModel.from_json(json.dumps(document))
         root = TrustRoot(hashlib.sha256(raw).hexdigest(), TrustedRoot(inner))
@@ -171,8 +176,19 @@ def _require_readable(root: TrustRoot) -> None:
     inner = model_of(root.library)
     for authority in (*inner.certificate_authorities, *inner.timestamp_authorities):
         _load(authority)
+    # The library leaves out a key that it can't read, and says so to nobody.
+    for name, logs in (("tlogs", inner.tlogs), ("ctlogs", inner.ctlogs)):
+        for index, log in enumerate(logs):
+            _require_key(log, f"{name}[{index}].publicKey")
     if not (inner.tlogs or inner.certificate_authorities or inner.timestamp_authorities):
         raise ValueError("it trusts nobody")
+
+
+def _require_key(log: TransparencyLogInstance, place: str) -> None:
+    try:
+        serialization.load_der_public_key(log.public_key.raw_bytes or b"")
+    except (ValueError, UnsupportedAlgorithm) as error:
+        raise ValueError(f"{place} can't be read: {error}") from error
 
 
 def _load(authority: CertificateAuthority) -> tuple[x509.Certificate, ...]:

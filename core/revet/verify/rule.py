@@ -86,6 +86,12 @@ class Rule:
         """The name that messages use."""
         return self.verification.name
 
+    @property
+    def custom_types(self) -> frozenset[str]:
+        """The predicate types of which any field may be asked for."""
+        named = (each.attestation.predicate_type for each in self.wants)
+        return frozenset(each for each in named if each)
+
     def is_about(self, reference: str) -> bool:
         """Return whether an image is one of the rule's, however it is named."""
         return is_about(self.verification, reference)

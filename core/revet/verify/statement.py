@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from revet.verify.error import SignatureError
-from revet.verify.strict import read_json, take
+from revet.verify.strict import FEW_VALUES, read_json, take
 
 #: The predicate of a signature: without it, a statement is an attestation and signs nothing.
 SIGNATURE: Final = "https://sigstore.dev/cosign/sign/v1"
@@ -25,27 +25,30 @@ class Statement:
 
     predicate_type: str
     predicate: Any = None
+    size: int = 0
+    """How many bytes of JSON the predicate is, about."""
 
 
 def read_statement(payload: bytes, digest: str) -> Statement:
     """Read a statement about one image, the one of this digest and no other."""
     value = read_json(payload, _WHAT)
-    kind = take(value, "_type", str, _WHAT)
-    if kind not in _TYPES:
-        raise SignatureError(f"{_WHAT} is of type {kind!r}, must be one of {', '.join(_TYPES)}")
+    form = take(value, "_type", str, _WHAT)
+    if form not in _TYPES:
+        raise SignatureError(f"{_WHAT} is of type {form!r}, must be one of {', '.join(_TYPES)}")
     subjects = take(value, "subject", list, _WHAT)
     if len(subjects) != 1:
         # A second subject would lend one image's attestation to another.
         raise SignatureError(f"{_WHAT} has {len(subjects)} subjects, must have one")
     algorithms = take(subjects[0], "digest", dict, f"{_WHAT}'s subject")
     _require_digest(algorithms.get("sha256"), digest, _WHAT)
-    return Statement(take(value, "predicateType", str, _WHAT), value.get("predicate"))
+    kind = take(value, "predicateType", str, _WHAT)
+    return Statement(kind, value.get("predicate"), len(payload))
 
 
 def read_simple_signing(payload: bytes, digest: str) -> Statement:
     """Read the payload that cosign signed before it wrote statements."""
     what = "the payload"
-    critical = take(read_json(payload, what), "critical", dict, what)
+    critical = take(read_json(payload, what, FEW_VALUES), "critical", dict, what)
     kind = take(critical, "type", str, what)
     if kind not in _PAYLOAD_TYPES:
         raise SignatureError(f"{what} is of type {kind!r}, must be {_PAYLOAD_TYPES[0]!r}")

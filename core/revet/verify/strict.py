@@ -10,15 +10,22 @@ from revet.verify.error import SignatureError
 
 #: A statement, a bundle or a payload is at most this long.
 MOST_BYTES: Final = 16 * 1024 * 1024
+#: A bill of materials has a hundred thousand values; what it is wrapped in has a few.
+MOST_VALUES: Final = 500_000
+FEW_VALUES: Final = 20_000
+_BEFORE_VALUES: Final = (b",", b"[", b"{")
 _DEEPEST: Final = 64
 # A text that has no end goes to the end: looked for again from each quote, it would take forever.
 _BRACKETS: Final = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)|[\[\]{}]', re.DOTALL)
 
 
-def read_json(raw: bytes, what: str) -> dict[str, Any]:
+def read_json(raw: bytes, what: str, most_values: int = MOST_VALUES) -> dict[str, Any]:
     """Read an object. Two readers must not see two things: no key twice, no NaN, only UTF-8."""
     if len(raw) > MOST_BYTES:
         raise SignatureError(f"{what} has {len(raw)} bytes, may have {MOST_BYTES}")
+    # Each takes far more memory than bytes. Those in texts count, too: that is soon done.
+    if sum(map(raw.count, _BEFORE_VALUES)) > most_values:
+        raise SignatureError(f"{what} has more than {most_values} values")
     if _measure_depth(raw) > _DEEPEST:
         raise SignatureError(f"{what} is nested deeper than {_DEEPEST} levels")
     try:

@@ -2,7 +2,8 @@
 
 import asyncio
 import re
-from collections.abc import Callable, Iterable
+import time
+from collections.abc import Callable, Collection, Iterable
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,14 +11,18 @@ from typing import Final
 
 from revet.adapters.registry.error import RegistryError
 from revet.core.image import canonical_name, is_digest, is_name, split_reference
-from revet.verify.candidate import Candidate, judge
-from revet.verify.discovery import Discovery, Source, list_platforms
+from revet.verify.allowance import Allowance
+from revet.verify.attestation.summary import summarize
+from revet.verify.candidate import judge
+from revet.verify.discovery import Discovery, Found, Source, list_platforms
 from revet.verify.error import SignatureError
 from revet.verify.evidence import Evidence, Flaw, Proof
 from revet.verify.rule import Rule
-from revet.verify.trust import Question, Trust
+from revet.verify.trust import Question
 from revet.verify.verdict import Findings, Outcome, Step, conclude, judge_rule
 
+#: The longest that one image keeps the others waiting.
+_LONGEST_S: Final = 2.0
 _DIGEST: Final = re.compile(r"sha256:[0-9a-f]{64}")
 
 
@@ -48,15 +53,21 @@ class Verifier:
     """Verifies images of one registry client."""
 
     def __init__(
-        self, source: Source, clock: Callable[[], datetime], executor: Executor | None = None
+        self,
+        source: Source,
+        clock: Callable[[], datetime],
+        executor: Executor | None = None,
+        shared: Allowance | None = None,
     ) -> None:
         """Take the client, and a clock that tells the time of day in UTC.
 
-        `executor` checks proofs; asyncio's own if none is given.
+        `executor` checks proofs; asyncio's own if none is given. `shared` is how much may be held
+        in memory by all who share it.
         """
         self._source = source
         self._clock = clock
         self._executor = executor
+        self._shared = shared
 
     async def verify(self, reference: str, rules: Iterable[Rule]) -> Verdict:
         """Verify an image by each of the rules that are about it."""
@@ -77,20 +88,18 @@ class Verifier:
         judged = [await self._judge(rule, repository, digest) for rule in asked]
         return Verdict(reference, digest, tuple(judged))
 
-    async def find_evidence(self, repository: str, digest: str, trust: Trust) -> Evidence:
-        """Find out all that holds about a digest, whatever is wanted of it."""
-        found = await Discovery(self._source, repository, digest).run()
-        question = Question(digest, trust, self._clock())
-        # Elliptic curves and X.509 take milliseconds each: not on the event loop.
-        loop = asyncio.get_running_loop()
-        answers = await loop.run_in_executor(self._executor, _judge_all, found.candidates, question)
-        return Evidence(
-            digest,
-            tuple(each for each in answers if isinstance(each, Proof)),
-            (*found.flaws, *(each for each in answers if isinstance(each, Flaw))),
-            tuple(found.unread),
-            sum(len(each.raw) for each in found.candidates),
-        )
+    async def _find_evidence(self, repository: str, digest: str, rule: Rule) -> Evidence:
+        """Find out all that holds about a digest, whatever the rule wants of it."""
+        trust, whole = rule.trust, rule.custom_types
+        allowance = Allowance(shared=self._shared)
+        try:
+            found = await Discovery(self._source, repository, digest, allowance).run()
+            question = Question(digest, trust, self._clock())
+            # Elliptic curves and X.509 take milliseconds each: not on the event loop.
+            loop = asyncio.get_running_loop()
+            return await loop.run_in_executor(self._executor, judge_all, found, question, whole)
+        finally:
+            allowance.give_back()
 
     async def _judge(self, rule: Rule, repository: str, digest: str) -> Judged:
         try:
@@ -109,14 +118,14 @@ class Verifier:
             SignatureError: they are too many, or nested too deeply.
 
         """
-        image = await self.find_evidence(repository, digest, rule.trust)
+        image = await self._find_evidence(repository, digest, rule)
         if not (rule.is_every_platform and rule.wants):
             return Findings(image)
         named = await list_platforms(self._source, repository, digest)
         platforms = [
             (
                 name,
-                image if each == digest else await self.find_evidence(repository, each, rule.trust),
+                image if each == digest else await self._find_evidence(repository, each, rule),
             )
             for name, each in named
         ]
@@ -130,5 +139,27 @@ def _is_reference(reference: str) -> bool:
     return has_digest and is_name(canonical_name(reference))
 
 
-def _judge_all(candidates: Iterable[Candidate], question: Question) -> list[Proof | Flaw]:
-    return [judge(each, question) for each in candidates]
+def judge_all(
+    found: Found,
+    question: Question,
+    whole: Collection[str],
+    clock: Callable[[], float] = time.thread_time,
+) -> Evidence:
+    """Check all that was found, the shortest first; `clock` tells how long that takes."""
+    proofs: list[Proof] = []
+    flaws, unread = list(found.flaws), list(found.unread)
+    until = clock() + _LONGEST_S
+    for each in sorted(found.candidates, key=lambda one: len(one.raw)):
+        if clock() > until:
+            reason = f"was not looked at: what is beside it took more than {_LONGEST_S:.0f} s"
+            unread.append(Flaw(each.place, reason))
+            continue
+        answer = judge(each, question)
+        if isinstance(answer, Proof):
+            proofs.append(answer)
+        else:
+            flaws.append(answer)
+    proofs.sort(key=lambda each: each.place)
+    flaws.sort(key=lambda each: each.place)
+    evidence = Evidence(question.digest, tuple(proofs), tuple(flaws), tuple(unread))
+    return summarize(evidence, whole)

@@ -25,6 +25,7 @@ class Credentials:
         self._context = context
         #: By what the ingest is asked; empty until it is made.
         self.handover_token = ""
+        #: By what the webhook and the ingest are trusted; empty until it is made.
         self.bundle = b""
 
     async def keep(self, owner: Owner, standing: set[bytes]) -> Trust:
@@ -49,6 +50,7 @@ class Credentials:
             bundle_stands=standing <= {trust.bundle},
         )
         await self._write(TLS_SECRET, tls_secret, serving, trust, owner)
+        self.bundle = trust.bundle
         if self._context.settings.has_ingest:
             await self._keep_ingest(trust, owner)
         metrics = self._context.metrics
@@ -71,7 +73,7 @@ class Credentials:
         further = {HANDOVER_TOKEN: token}
         await self._write(INGEST_SECRET, secret, serving, trust, owner, further)
         self._context.metrics.note_expiry("ingest", serving.parsed.not_valid_after_utc)
-        self.handover_token, self.bundle = token.decode(), trust.bundle
+        self.handover_token = token.decode()
 
     async def _read(self, name: str) -> Manifest:
         namespace = self._context.settings.namespace

@@ -41,10 +41,11 @@ from revet.operator.metrics import Metrics
 from revet.operator.owner import read_owner
 from revet.operator.picture import CLUSTER, Key, Picture
 from revet.operator.queue import Queue
-from revet.operator.reconcile import Reconciler
+from revet.operator.reconcile import Reconciler, Tellers
 from revet.operator.resync import keep_fresh
 from revet.operator.runtime import RuntimeWatch
 from revet.operator.settings import Settings, parse_canary, parse_url
+from revet.operator.signers import SignersWatch
 from revet.operator.surveyor import Surveyor
 from revet.operator.watches import watch
 from revet.operator.writer import Writer
@@ -93,8 +94,10 @@ async def _lead(context: Context, take_signals: Callable[[], None]) -> None:
     audit = Audit(context)
     credentials = Credentials(context)
     runtime = RuntimeWatch(context, context.recorder, credentials)
+    signers = SignersWatch(context, credentials)
     canary = Canary(context)
-    reconciler = Reconciler(context, audit, credentials, runtime.verdict, canary.told)
+    tellers = Tellers(runtime.verdict, canary.told, signers.problem)
+    reconciler = Reconciler(context, audit, credentials, tellers)
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(intake.run())
         tasks.create_task(reconciler.holdings.run())
@@ -107,6 +110,7 @@ async def _lead(context: Context, take_signals: Callable[[], None]) -> None:
         tasks.create_task(context.surveyor.run(reconciler.isolation.note_changes))
         tasks.create_task(runtime.run())
         tasks.create_task(canary.run())
+        tasks.create_task(signers.run())
         tasks.create_task(keep_fresh(reconciler, context, _FRESH_EVERY_S))
         tasks.create_task(watch(context, intake))
         tasks.create_task(_watch_policies(context, intake, take_signals))

@@ -4,7 +4,7 @@ import asyncio
 import ssl
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeVar
 from uuid import uuid4
 
 import aiohttp
@@ -21,6 +21,7 @@ _REVIEW: Final = {
 }
 #: A path that no entry has: what is asked there is only whether somebody answers.
 _NO_ENTRY: Final = "/audit/none"
+T = TypeVar("T")
 _KIND: Final = {"group": "revet.dev", "version": "v1alpha1", "kind": "HardeningPolicy"}
 
 
@@ -84,22 +85,42 @@ class Prober:
 
         None where a replica gives no good answer. All are asked at the same time.
         """
+        questions = [(replica, path) for replica in replicas for path in paths]
+        answers = await self._annotations(questions, bundle)
+        told = (_read(each, "generations", dict[str, int]) for each in answers)
+        return dict(zip(questions, told, strict=True))
+
+    async def signers(self, bundle: bytes) -> Sequence[Mapping[str, str] | None]:
+        """Return what each ready replica can't use of a policy's keys and roots, by uid.
+
+        None where it gives no good answer.
+
+        Raises:
+            KubeError: the API server does not tell which replicas there are.
+
+        """
+        questions = [(each, _NO_ENTRY) for each in await self.replicas()]
+        answers = await self._annotations(questions, bundle)
+        return [_read(each, "signers", dict[str, str]) for each in answers]
+
+    async def _annotations(
+        self, questions: Sequence[tuple[Replica, str]], bundle: bytes
+    ) -> list[Mapping[str, str]]:
         context = ssl.create_default_context(cadata=bundle.decode())
         turns = asyncio.Semaphore(_AT_ONCE)
-        questions = [(replica, path) for replica in replicas for path in paths]
         async with aiohttp.ClientSession() as session:
-            asked = (_generations(session, *each, context, turns) for each in questions)
-            answers = await asyncio.gather(*asked)
-        return dict(zip(questions, answers, strict=True))
+            asked = (_ask(session, *each, context, turns) for each in questions)
+            return await asyncio.gather(*asked)
 
 
-async def _generations(
+async def _ask(
     session: aiohttp.ClientSession,
     replica: Replica,
     path: str,
     context: ssl.SSLContext,
     turns: asyncio.Semaphore,
-) -> Mapping[str, int] | None:
+) -> Mapping[str, str]:
+    """Return the annotations of an answer; none where there is no good one."""
     request = {"uid": str(uuid4()), "kind": _KIND, "operation": "CONNECT"}
     try:
         async with (
@@ -112,16 +133,16 @@ async def _generations(
                 server_hostname=replica.server_name,
             ) as response,
         ):
-            return _read(await response.read())
-    except (aiohttp.ClientError, TimeoutError, OSError):
-        return None
+            answer = await response.read()
+            return msgspec.json.decode(answer, type=_Review).response.audit_annotations
+    except (aiohttp.ClientError, TimeoutError, OSError, msgspec.MsgspecError):
+        return {}
 
 
-def _read(answer: bytes) -> Mapping[str, int] | None:
-    """Read the generations that an answer tells; None where it tells none."""
+def _read(annotations: Mapping[str, str], name: str, kind: type[T]) -> T | None:
+    """Read what an annotation tells; None where it tells nothing."""
     try:
-        told = msgspec.json.decode(answer, type=_Review).response.audit_annotations
-        return msgspec.json.decode(told.get("generations", ""), type=dict[str, int])
+        return msgspec.json.decode(annotations.get(name, ""), type=kind)
     except msgspec.MsgspecError:
         return None
 

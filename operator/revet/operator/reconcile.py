@@ -39,6 +39,17 @@ class _Scope(NamedTuple):
 _NOWHERE: Final = _Scope(None, {})
 
 
+class Tellers(NamedTuple):
+    """What other rooms know of a policy: sensors by name and uid, the canary, keys by uid."""
+
+    runtime: Callable[[str, str], Verdict | None] = lambda *_: None
+    enforced: Callable[[str], CanaryVerdict | None] = lambda _: None
+    signers: Callable[[str], str | None] = lambda _: None
+
+
+NOBODY: Final = Tellers()
+
+
 class Reconciler:
     """Makes true what policies ask for."""
 
@@ -47,14 +58,12 @@ class Reconciler:
         context: Context,
         audit: Audit,
         credentials: Credentials | None = None,
-        runtime: Callable[[str, str], Verdict | None] = lambda *_: None,
-        enforced: Callable[[str], CanaryVerdict | None] = lambda _: None,
+        tellers: Tellers = NOBODY,
     ) -> None:
-        """Set up. `runtime` tells what sensors say, by name and uid, `enforced` the canary."""
+        """Set up; `tellers` say what other rooms know of a policy."""
+        self._tellers = tellers
         self._context = context
         self._audit = audit
-        self._runtime = runtime
-        self._enforced = enforced
         self.entries = Entries(context, credentials)
         self.isolation = Isolation(context)
         self.holdings = Holdings(context)
@@ -277,8 +286,9 @@ class Reconciler:
             left=any(drift.left for drift in drifts),
             counts=tally.counts(len(selected)) if tally else None,
             top=tally.top() if tally else (),
-            runtime=self._runtime(seen.name, seen.uid),
-            enforced=self._enforced(seen.name),
+            runtime=self._tellers.runtime(seen.name, seen.uid),
+            enforced=self._tellers.enforced(seen.name),
+            signers=self._tellers.signers(seen.uid),
         )
 
     def _errors(self, seen: PolicySeen, selected: list[str]) -> list[str]:

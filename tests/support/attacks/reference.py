@@ -62,7 +62,17 @@ def _covers(rule: Rule, *references: str) -> Told:
 @case("another-name-of-docker-hub")
 async def _(stage: Stage) -> Told:
     names = ("nginx", "docker.io/nginx", "index.docker.io/library/nginx:1", "library/nginx")
-    return _covers(stage.by_key(images=["docker.io/library/*"]), *names)
+    other = ("registry-1.docker.io/library/nginx", "registry-1.docker.io:443/nginx:1")
+    return _covers(stage.by_key(images=["docker.io/library/*"]), *names, *other)
+
+
+@case("another-name-of-the-host")
+async def _(stage: Stage) -> Told:
+    hosts = ("registry.example.com", "registry.example.com:443", "Registry.EXAMPLE.com")
+    names = [f"{host}/team/web{rest}" for host in hosts for rest in ("", ":1")]
+    rules = [stage.by_key(images=[f"{host}/team/*"]) for host in hosts[:2]]
+    told = [_covers(rule, *names) for rule in rules]
+    return next((each for each in told if each.outcome == "admitted"), told[0])
 
 
 @case("digest-in-place-of-the-tag")
@@ -115,6 +125,40 @@ async def _(stage: Stage) -> Told:
     except SignatureError as error:
         return refused(error)
     return Told("admitted", "")
+
+
+@case("root-with-parts-of-another-form")
+async def _(stage: Stage) -> Told:
+    told = Told("admitted", "")
+    for bad in (
+        5,
+        [5],
+        [{"subject": 5}],
+        [{"certChain": {"certificates": [{"rawBytes": "AA=="}]}}],
+    ):
+        root = stage.sigstore.root() | {"certificateAuthorities": bad}
+        try:
+            stage.rule({"anyOf": _anybody()}, root)
+        except SignatureError as error:
+            told = refused(error)
+        else:
+            return Told("admitted", f"{bad}")
+    return told
+
+
+@case("root-with-a-key-that-is-none")
+async def _(stage: Stage) -> Told:
+    told = Told("admitted", "")
+    for name in ("tlogs", "ctlogs"):
+        root = stage.sigstore.root()
+        root[name][0]["publicKey"]["rawBytes"] = "AAAA"
+        try:
+            stage.rule({"anyOf": _anybody()}, root)
+        except SignatureError as error:
+            told = refused(error)
+        else:
+            return Told("admitted", name)
+    return told
 
 
 @case("root-that-trusts-nobody")

@@ -268,7 +268,8 @@ async def _(stage: Stage) -> Told:
     async with serving(FakeRegistry(has_referrers=False), stage.world.tls) as registry:
         digest = registry.push("app", image("old"), "1")
         bundle = json.dumps(stage.sigstore.keyed(statement(digest), stage.key, UNLOGGED)).encode()
-        layer = {"mediaType": BUNDLE, "digest": registry.push_blob("app", bundle), "size": 2}
+        blob = registry.push_blob("app", bundle)
+        layer = {"mediaType": BUNDLE, "digest": blob, "size": len(bundle)}
         manifest = {
             "schemaVersion": 2,
             "mediaType": OCI_MANIFEST,

@@ -11,6 +11,7 @@ import yaml
 from tests.support.attacks import (  # noqa: F401 -- they register their attacks
     admission,
     attestations,
+    floods,
     keyless,
     keys,
     layout,

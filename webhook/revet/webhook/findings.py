@@ -6,8 +6,9 @@ Only what a registry handed over whole is kept: a failure must not be held again
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
+from revet.verify.evidence import Evidence
 from revet.verify.verdict import Findings
 
 #: How long findings do without asking: if all is well with them, and if not.
@@ -16,8 +17,11 @@ NEW_S: Final = 10.0
 #: How long they are better than none.
 STALE_S: Final = 24 * 3600.0
 _MOST: Final = 10_000
-#: The bytes that all of them were read from.
-_MOST_BYTES: Final = 16 * 1024 * 1024
+#: What all of them take of memory, about; and one finding, without what was signed.
+_MOST_BYTES: Final = 32 * 1024 * 1024
+_FINDING_BYTES: Final = 1024
+#: What a byte of JSON takes when it is read.
+_PER_BYTE: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,22 +42,28 @@ class Known:
         return self.age_s <= NEW_S
 
 
+class _Entry(NamedTuple):
+    findings: Findings
+    since: float
+    size: int
+
+
 class Kept:
     """Remembers findings, the last used the longest."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         """Start empty; `clock` gives seconds."""
         self._clock = clock
-        self._kept: OrderedDict[Hashable, tuple[Findings, float]] = OrderedDict()
+        self._kept: OrderedDict[Hashable, _Entry] = OrderedDict()
         self._bytes = 0
 
     def find(self, key: Hashable) -> Known | None:
         """Return what was found, unless that is too long ago."""
         kept = self._kept.get(key)
-        if kept is None or self._clock() - kept[1] > STALE_S:
+        if kept is None or self._clock() - kept.since > STALE_S:
             return None
         self._kept.move_to_end(key)
-        return Known(kept[0], self._clock() - kept[1])
+        return Known(kept.findings, self._clock() - kept.since)
 
     def put(self, key: Hashable, findings: Findings) -> None:
         """Keep findings, if they are whole."""
@@ -61,16 +71,23 @@ class Kept:
         if any(each.unread for each in evidence):
             return
         self._drop(key)
-        self._kept[key] = (findings, self._clock())
-        self._bytes += _size(findings)
+        self._kept[key] = _Entry(findings, self._clock(), _size(findings))
+        self._bytes += self._kept[key].size
         while len(self._kept) > _MOST or (self._bytes > _MOST_BYTES and len(self._kept) > 1):
             self._drop(next(iter(self._kept)))
 
     def _drop(self, key: Hashable) -> None:
         kept = self._kept.pop(key, None)
         if kept is not None:
-            self._bytes -= _size(kept[0])
+            self._bytes -= kept.size
 
 
 def _size(findings: Findings) -> int:
-    return findings.image.size + sum(each.size for _, each in findings.platforms)
+    evidence = (findings.image, *(each for _, each in findings.platforms))
+    return sum(map(_size_of, evidence))
+
+
+def _size_of(evidence: Evidence) -> int:
+    said = sum(each.statement.size for each in evidence.proofs)
+    found = 1 + len(evidence.proofs) + len(evidence.flaws)
+    return found * _FINDING_BYTES + said * _PER_BYTE

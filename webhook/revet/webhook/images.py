@@ -4,7 +4,8 @@ A pod that nobody pins, or that has all its digests, never comes here.
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+import gc
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
@@ -20,6 +21,7 @@ from revet.core.image import canonical_name, split_reference
 from revet.core.model.image_facts import (
     Absent,
     Answer,
+    Demand,
     Fault,
     RegistryAccess,
     Resolved,
@@ -63,6 +65,10 @@ class _Key(NamedTuple):
 class ImageSource(Protocol):
     """Brings what registries say; never fails, but may not know."""
 
+    @property
+    def signers(self) -> Mapping[str, str]:
+        """Which keys and roots of a policy, by uid, can't be used; empty where all can."""
+
     async def complete(
         self, request: Request, applied: Sequence[Applied], deadline: float, *, mutating: bool
     ) -> Request:
@@ -95,17 +101,37 @@ class Images:
         self._logins = PodLogins(kube, clock)
         self._reaches: dict[str, Reach] = {}
         self._closing: dict[Registry, asyncio.Task[None]] = {}
+        self._demands: dict[str, Demand] = {}
+        self._news = asyncio.Event()
+        references.tell = self._news.set
+        #: Which keys and roots of a policy, by uid, can't be used; empty where all can.
+        self.signers: Mapping[str, str] = {}
 
     def want(self, policies: Iterable[CompiledPolicy]) -> None:
         """Say by which policies is judged from now on."""
         policies = list(policies)
         accesses = [each.pins for each in policies if each.pins is not None]
-        accesses += [each.demand.access for each in policies if each.demand is not None]
+        self._demands = {each.uid: each.demand for each in policies if each.demand is not None}
+        accesses += [each.access for each in self._demands.values()]
+        if self._signatures is not None:
+            self._signatures.rules.keep({each.key for each in self._demands.values()})
+        self._news.set()
         hosts = (host for access in accesses for host in access.hosts)
         self._references.want([*host_references(hosts), *list_key_references(policies)])
         keys = {each.key for each in accesses}
         for key in self._reaches.keys() - keys:
             self._reaches.pop(key).end()
+
+    async def follow(self) -> None:
+        """Have keys and roots ready, as policies and what they name change, until cancelled."""
+        while True:
+            await self._news.wait()
+            self._news.clear()
+            signers: dict[str, str] = {}
+            for uid, demand in self._demands.items():
+                signatures = self._signatures or await self._load()
+                signers[uid] = await signatures.rules.refresh(demand)
+            self.signers = signers
 
     async def complete(
         self, request: Request, applied: Sequence[Applied], deadline: float, *, mutating: bool
@@ -204,7 +230,7 @@ class Images:
                 registry = registry.logged_in_as(Several([reach.logins, login]))
             return await registry.resolve(question.tagged)
 
-        return await self._tags.ask(key, resolve)
+        return await self._tags.ask(host_of(key.image), key, resolve)
 
     def _reach(self, access: RegistryAccess) -> Reach:
         reach = self._reaches.get(access.key)
@@ -236,6 +262,8 @@ class Images:
 def _import_signatures() -> "type[Signatures]":
     from revet.webhook.signatures import Signatures  # noqa: PLC0415 -- see who calls
 
+    # Libraries of that size would be looked through again and again, while reviews wait.
+    gc.freeze()
     return Signatures
 
 

@@ -101,6 +101,7 @@ class Webhook:
                         *(watcher.run() for watcher in self._watchers),
                         self._beside.run(self._kube),
                         self._references.run(self._kube),
+                        self._images.follow(),
                         self._events.run(),
                         self._certificate.follow(),
                         self._server.run(),

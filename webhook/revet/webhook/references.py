@@ -75,6 +75,8 @@ class References:
         self.namespace = namespace
         self._complain = complain
         self._clock = clock
+        #: Called where an object is there, is another or is gone.
+        self.tell: Callable[[], None] = lambda: None
         self._wanted: frozenset[Reference] = frozenset()
         self._wishes = asyncio.Event()
         self._news = asyncio.Event()
@@ -142,3 +144,4 @@ class References:
     def _wake(self) -> None:
         news, self._news = self._news, asyncio.Event()
         news.set()
+        self.tell()

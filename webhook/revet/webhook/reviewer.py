@@ -141,8 +141,12 @@ class Reviewer:
 
     def _probed(self, path: str, request: AdmissionRequest) -> Answer:
         """Tell the operator by which policies this replica judges, before an entry relies on it."""
-        generations = msgspec.json.encode(self._knowledge.generations(path)).decode()
-        return Answer(request.uid, allowed=True, audit_annotations={"generations": generations})
+        told = {
+            "generations": self._knowledge.generations(path),
+            "signers": self._images.signers,
+        }
+        annotations = {name: msgspec.json.encode(each).decode() for name, each in told.items()}
+        return Answer(request.uid, allowed=True, audit_annotations=annotations)
 
     def _patch(
         self, request: AdmissionRequest, parsed: Request, applied: tuple[Applied, ...]

@@ -7,41 +7,48 @@ that a scan grows old here as it does anywhere.
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Final
+from typing import Final, NamedTuple
 
 from revet.adapters.registry.client import Registry
 from revet.adapters.registry.error import RegistryError
 from revet.core.coverage import is_about
-from revet.core.errors import Error
-from revet.core.model.image_facts import Demand, Fault, RegistryAccess
+from revet.core.model.image_facts import Fault, RegistryAccess
 from revet.core.model.policy_images import Verification
 from revet.core.verification import ToVerify
+from revet.verify.allowance import Allowance
 from revet.verify.error import SignatureError
-from revet.verify.rule import Place, Rule, compile_rule
+from revet.verify.rule import Rule
 from revet.verify.verdict import Findings, Outcome, conclude, judge_rule
 from revet.verify.verifier import Verifier
-from revet.webhook.findings import Kept, Known
-from revet.webhook.key_references import references_of
-from revet.webhook.references import Data, Reference, References
+from revet.webhook.findings import Kept
+from revet.webhook.references import References
+from revet.webhook.rules import Rules
 
-Key = tuple[str, str, str]
 Connect = Callable[[RegistryAccess, str], Awaitable[Registry]]
 Verdict = tuple[tuple[Fault, ...], str]
 
-#: Proofs are checked by so many threads: they hold the interpreter, and reviews wait for it.
-_THREADS: Final = 2
+#: A proof's check holds the interpreter, and reviews wait for it: no two at once are faster.
+_THREADS: Final = 1
+#: Images of one registry that wait for it.
 _MOST_RUNNING: Final = 500
+#: The longest that one image has its turn, whatever its registry does.
+_LONGEST_S: Final = 60.0
+#: What is held of all of them, until it is checked.
+_MOST_BYTES: Final = 160 * 1024 * 1024
+#: Images of one registry that are looked into at once, in turn: all of them at once would all be
+#: half done when the time is up, and none be known. The slowness of one is not the others'.
+_MOST_AT_ONCE: Final = 16
 
 
-@dataclass(frozen=True, slots=True)
-class _Made:
-    """A rule, and of what it was made; `problem` is why what is there now can't be used."""
+class Key(NamedTuple):
+    """What tells findings from others: how the registry is reached, the image, by what trust."""
 
-    of: tuple[Data | None, ...]
-    rule: Rule | None
-    problem: str
+    access: str
+    image: str
+    trust: str
+    has_platforms: bool
+    whole: frozenset[str]
 
 
 class Signatures:
@@ -59,24 +66,32 @@ class Signatures:
 
         `now` gives seconds since 1970; `complain` is told which keys or roots can't be used.
         """
-        self._references = references
         self._connect = connect
         self._now = now
-        self._complain = complain
         self._kept = Kept(clock)
-        self._rules: dict[str, _Made] = {}
         self._running: dict[Key, asyncio.Task[Findings]] = {}
+        self._turns: dict[str, asyncio.Semaphore] = {}
         self._executor = ThreadPoolExecutor(_THREADS, "signatures")
+        self.rules = Rules(references, complain, self._executor)
+        self._allowance = Allowance(_MOST_BYTES)
 
     async def tell(
         self, wanted: Sequence[ToVerify], deadline: float
     ) -> tuple[Mapping[tuple[str, str], tuple[Fault, ...]], list[str]]:
         """Say what is wrong with each image, and what is said of it as of some time ago."""
-        answers = await asyncio.gather(*(self._tell(each, deadline) for each in wanted))
-        faults = {
-            (each.demand.key, each.image): found
-            for each, (found, _) in zip(wanted, answers, strict=True)
-        }
+        faults: dict[tuple[str, str], tuple[Fault, ...]] = {}
+        waiting: list[ToVerify] = []
+        for each in wanted:
+            known = self._recall_all(each)
+            if known is None:
+                waiting.append(each)
+            else:
+                faults[each.demand.key, each.image] = known
+        # Mostly there is nobody to wait for: no task is then made.
+        asked = (self._tell(each, deadline) for each in waiting)
+        answers = await asyncio.gather(*asked) if waiting else ()
+        for each, (found, _) in zip(waiting, answers, strict=True):
+            faults[each.demand.key, each.image] = found
         return faults, [stale for _, stale in answers if stale]
 
     async def close(self) -> None:
@@ -85,6 +100,26 @@ class Signatures:
             task.cancel()
         await asyncio.gather(*self._running.values(), return_exceptions=True)
         self._executor.shutdown(wait=False, cancel_futures=True)
+
+    def _recall_all(self, wanted: ToVerify) -> tuple[Fault, ...] | None:
+        """Judge an image by what was found a while ago; None where somebody must be asked."""
+        faults: list[Fault] = []
+        for each in wanted.demand.verifications:
+            if is_about(each, wanted.reference):
+                found = self._recall(each, wanted)
+                if found is None:
+                    return None
+                faults += found
+        return tuple(faults)
+
+    def _recall(self, item: Verification, wanted: ToVerify) -> tuple[Fault, ...] | None:
+        rule = self.rules.ready(wanted.demand, item)
+        known = self._kept.find(_key(wanted, rule)) if rule is not None else None
+        if rule is None or known is None or not known.is_fresh:
+            return None
+        found = self._conclude(rule, known.findings)
+        # What was refused is soon asked again.
+        return found if known.is_new or not found else None
 
     async def _tell(self, wanted: ToVerify, deadline: float) -> Verdict:
         faults: list[Fault] = []
@@ -97,14 +132,14 @@ class Signatures:
         return tuple(faults), "; ".join(stale)
 
     async def _judge(self, item: Verification, wanted: ToVerify, deadline: float) -> Verdict:
-        host = wanted.image.partition("/")[0]
+        host = _host(wanted.image)
         try:
             async with asyncio.timeout_at(deadline):
-                rule = await self._rule(wanted.demand, item)
-                key = (wanted.demand.access.key, wanted.image, _identify(rule))
-                known = self._kept.find(key)
-                if known is not None and self._is_good(rule, known):
-                    return self._conclude(rule, known.findings), ""
+                rule = await self.rules.rule(wanted.demand, item)
+                known = self._recall(item, wanted)
+                if known is not None:
+                    return known, ""
+                key = _key(wanted, rule)
                 try:
                     found = self._conclude(rule, await self._find(rule, wanted, key))
                 except RegistryError as error:
@@ -117,26 +152,21 @@ class Signatures:
             return self._late(item, wanted, f"{host}: gave no answer in time")
 
     def _late(self, item: Verification, wanted: ToVerify, problem: str) -> Verdict:
-        made = self._rules.get(_name(wanted.demand, item))
-        if made is None or made.rule is None:
+        rule = self.rules.last(wanted.demand, item)
+        if rule is None:
             return (Fault(f'rule "{item.name}": {problem}', is_unknown=True),), ""
-        key = (wanted.demand.access.key, wanted.image, _identify(made.rule))
-        return self._fall_back(made.rule, key, problem)
-
-    def _is_good(self, rule: Rule, known: Known) -> bool:
-        """Return whether what is known does: what was refused is soon asked again."""
-        return known.is_fresh if not self._conclude(rule, known.findings) else known.is_new
+        return self._fall_back(rule, _key(wanted, rule), problem)
 
     def _fall_back(self, rule: Rule, key: Key, problem: str) -> Verdict:
         """Judge by what was found last, if all was well with that."""
         known = self._kept.find(key)
         if known is not None and not self._conclude(rule, known.findings):
             age = f"{known.age_s / 60:.0f} min"
-            return (), f"{key[1]} was verified {age} ago, since {problem}"
+            return (), f"{key.image} was verified {age} ago, since {problem}"
         return (Fault(f'rule "{rule.name}": {problem}', is_unknown=True),), ""
 
     def _conclude(self, rule: Rule, findings: Findings) -> tuple[Fault, ...]:
-        steps = judge_rule(rule, findings, datetime.fromtimestamp(self._now(), UTC))
+        steps = judge_rule(rule, findings, self._tell_time())
         if conclude(steps) is Outcome.VERIFIED:
             return ()
         return tuple(
@@ -149,67 +179,41 @@ class Signatures:
         """Ask the registry; who gives up waiting stops nobody."""
         task = self._running.get(key)
         if task is None:
-            if len(self._running) >= _MOST_RUNNING:
-                raise RegistryError("registries", 0, "too many images are verified at once")
+            host = _host(key.image)
+            if sum(_host(each.image) == host for each in self._running) >= _MOST_RUNNING:
+                raise RegistryError(host, 0, "too many of its images are verified at once")
             task = asyncio.ensure_future(self._ask(rule, wanted, key))
             self._running[key] = task
             task.add_done_callback(lambda done: self._end(key, done))
         return await asyncio.shield(task)
 
     async def _ask(self, rule: Rule, wanted: ToVerify, key: Key) -> Findings:
-        host = wanted.image.partition("/")[0]
-        registry = await self._connect(wanted.demand.access, host)
-        verifier = Verifier(
-            registry, lambda: datetime.fromtimestamp(self._now(), UTC), self._executor
-        )
-        name, _, digest = wanted.image.partition("@")
-        findings = await verifier.find(rule, name, digest)
+        host = _host(wanted.image)
+        turn = self._turns.setdefault(host, asyncio.Semaphore(_MOST_AT_ONCE))
+        async with turn, asyncio.timeout(_LONGEST_S):
+            registry = await self._connect(wanted.demand.access, host)
+            verifier = Verifier(registry, self._tell_time, self._executor, self._allowance)
+            name, _, digest = wanted.image.partition("@")
+            findings = await verifier.find(rule, name, digest)
         self._kept.put(key, findings)
         return findings
+
+    def _tell_time(self) -> datetime:
+        return datetime.fromtimestamp(self._now(), UTC)
 
     def _end(self, key: Key, task: asyncio.Task[Findings]) -> None:
         del self._running[key]
         if not task.cancelled():
             task.exception()  # who waited has it; that nobody did is no error
 
-    async def _rule(self, demand: Demand, item: Verification) -> Rule:
-        """Return the rule as what it names stands now; a broken root keeps the last good one."""
-        named = list(references_of(item))
-        await self._references.seen(named)
-        found = tuple(self._references.find(each) for each in named)
-        name = _name(demand, item)
-        made = self._rules.get(name)
-        if made is None or made.of != found:
-            made = await self._make(item, found, made)
-            self._rules[name] = made
-        if made.rule is None:
-            raise SignatureError(made.problem)
-        return made.rule
 
-    async def _make(
-        self, item: Verification, found: tuple[Data | None, ...], last: _Made | None
-    ) -> _Made:
-        loop = asyncio.get_running_loop()
-        try:
-            rule = await loop.run_in_executor(self._executor, compile_rule, item, self._read)
-        except Error as error:
-            self._complain(f"spec.images.verify {item.name}: {error}")
-            return _Made(found, last.rule if last else None, str(error))
-        return _Made(found, rule, "")
-
-    def _read(self, place: Place) -> bytes:
-        reference = Reference(place.kind, place.name)
-        data = self._references.find(reference)
-        if data is None or place.key not in data:
-            what = "is not there" if data is None else f"has no key {place.key}"
-            raise SignatureError(f"{self._references.describe(reference)} {what}")
-        return data[place.key]
+def _host(image: str) -> str:
+    return image.partition("/")[0]
 
 
-def _name(demand: Demand, item: Verification) -> str:
-    return f"{item.name} {demand.key}"
-
-
-def _identify(rule: Rule) -> str:
+def _key(wanted: ToVerify, rule: Rule) -> Key:
     # EveryPlatform looks at more than the image: what was found for the one is not the other's.
-    return f"{rule.trust.id} {rule.is_every_platform and bool(rule.wants)}"
+    # Nor is what was left out of predicates, where one rule asks for fields of them.
+    has_platforms = rule.is_every_platform and bool(rule.wants)
+    access = wanted.demand.access.key
+    return Key(access, wanted.image, rule.trust.id, has_platforms, rule.custom_types)

@@ -15,7 +15,13 @@ import msgspec
 from revet.adapters.registry.credentials import Anonymous, CredentialSource
 from revet.adapters.registry.endpoints import Endpoints
 from revet.adapters.registry.error import RegistryError
-from revet.adapters.registry.manifest import MANIFEST_TYPES, OCI_INDEX, check_manifest
+from revet.adapters.registry.manifest import (
+    MANIFEST_TYPES,
+    MOST_PARTS,
+    OCI_INDEX,
+    check_manifest,
+    is_crowded,
+)
 from revet.adapters.registry.transport import REQUEST_S, Answer, Connections, Transport
 from revet.core.image import canonical_name, is_digest, is_name, split_reference
 
@@ -237,6 +243,8 @@ def _hold(host: str, body: bytes, digest: str) -> None:
 
 
 def _descriptors(host: str, body: bytes) -> tuple[Descriptor, ...]:
+    if is_crowded(body):
+        raise RegistryError(host, 0, f"lists referrers in more than {MOST_PARTS} parts")
     try:
         index = msgspec.json.decode(body, type=_Index)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:

@@ -19,15 +19,22 @@ _MANIFESTS: Final = (OCI_MANIFEST, DOCKER_MANIFEST)
 #: The Accept header: no other form has a digest over its own bytes.
 MANIFEST_TYPES: Final = ", ".join((*_INDEXES, *_MANIFESTS))
 _SCHEMA: Final = 2
+#: An index of ten thousand images has half as many.
+MOST_PARTS: Final = 200_000
 _NULL: Final = msgspec.Raw(b"null")
 
 
 class _Manifest(msgspec.Struct, rename="camel"):
     schema_version: int = 0
     media_type: str = ""
-    manifests: list[msgspec.Raw] | None = None
-    layers: list[msgspec.Raw] | None = None
+    manifests: msgspec.Raw = _NULL
+    layers: msgspec.Raw = _NULL
     config: msgspec.Raw = _NULL
+
+
+def is_crowded(body: bytes) -> bool:
+    """Return whether it has so many parts that they take far more memory than it has bytes."""
+    return sum(map(body.count, (b",", b"{", b":"))) > MOST_PARTS
 
 
 def check_manifest(host: str, body: bytes, media_type: str) -> None:
@@ -37,14 +44,19 @@ def check_manifest(host: str, body: bytes, media_type: str) -> None:
         RegistryError: so it is.
 
     """
+    if is_crowded(body):
+        raise RegistryError(host, 0, f"answered a manifest of more than {MOST_PARTS} parts")
     try:
         manifest = msgspec.json.decode(body, type=_Manifest)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise RegistryError(host, 0, "answered what is no image manifest") from error
     if manifest.schema_version != _SCHEMA:
         raise RegistryError(host, 0, "answered a manifest that is not of schema version 2")
-    is_index = manifest.manifests is not None
-    is_manifest = manifest.layers is not None or bytes(manifest.config) != b"null"
+    is_index = bytes(manifest.manifests) != b"null"
+    is_manifest = not bytes(manifest.layers) == bytes(manifest.config) == b"null"
+    lists = (manifest.manifests, manifest.layers)
+    if not all(bytes(each)[:1] in {b"n", b"["} for each in lists):
+        raise RegistryError(host, 0, "answered what is no image manifest")
     if is_index == is_manifest:
         raise RegistryError(host, 0, "answered what is neither clearly a manifest nor an index")
     allowed = _INDEXES if is_index else _MANIFESTS

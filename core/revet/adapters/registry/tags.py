@@ -4,7 +4,7 @@ Only digests are kept, never failures: a registry that is back must not be held 
 """
 
 import asyncio
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Awaitable, Callable, Hashable
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -39,6 +39,7 @@ class Tags:
         self._clock = clock
         self._known: OrderedDict[Hashable, tuple[Digest, float]] = OrderedDict()
         self._running: dict[Hashable, asyncio.Task[Digest]] = {}
+        self._waiting: Counter[str] = Counter()
 
     def remembered(self, key: Hashable) -> Known | None:
         """Return what was said last, unless that is too long ago."""
@@ -54,8 +55,8 @@ class Tags:
             return None
         return Known(known.digest)
 
-    async def ask(self, key: Hashable, ask: Callable[[], Awaitable[Digest]]) -> Known:
-        """Ask the registry; who comes while one asks already, waits for the same answer.
+    async def ask(self, host: str, key: Hashable, ask: Callable[[], Awaitable[Digest]]) -> Known:
+        """Ask a registry; who comes while one asks already, waits for the same answer.
 
         Whoever gives up waiting stops nobody: the answer is then there for the next one.
 
@@ -66,11 +67,13 @@ class Tags:
         """
         task = self._running.get(key)
         if task is None:
-            if len(self._running) >= _MOST_RUNNING:
-                raise RegistryError("registries", 0, "too many are being asked at once")
+            # Of each registry: one that is slow must not be in the way of the others.
+            if self._waiting[host] >= _MOST_RUNNING:
+                raise RegistryError(host, 0, "too many are asking it at once")
             task = asyncio.ensure_future(self._ask(key, ask))
             self._running[key] = task
-            task.add_done_callback(lambda done: self._end(key, done))
+            self._waiting[host] += 1
+            task.add_done_callback(lambda done: self._end(host, key, done))
         return Known(await asyncio.shield(task))
 
     async def close(self) -> None:
@@ -93,7 +96,10 @@ class Tags:
             self._known.popitem(last=False)
         return digest
 
-    def _end(self, key: Hashable, task: asyncio.Task[Digest]) -> None:
+    def _end(self, host: str, key: Hashable, task: asyncio.Task[Digest]) -> None:
         del self._running[key]
+        self._waiting[host] -= 1
+        if not self._waiting[host]:
+            del self._waiting[host]
         if not task.cancelled():
             task.exception()  # who waited has it; that nobody did is no error

@@ -28,7 +28,7 @@ _CHUNK: Final = 65536
 _MOST_REDIRECTS: Final = 4
 _MOST_TOKEN_BYTES: Final = 64 * 1024
 #: Requests at once to one registry, and the pauses before a busy one is asked again.
-_MOST_AT_ONCE: Final = 16
+_MOST_AT_ONCE: Final = 32
 _PAUSES_S: Final = (0.2, 0.8)
 _LONGEST_WAIT_S: Final = 2.0
 

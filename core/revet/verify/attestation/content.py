@@ -15,7 +15,7 @@ _ABSENT: Final = object()
 
 def is_sbom(predicate_type: str, wanted: SbomFormat | None) -> bool:
     """Return whether a type is that of a bill of materials in the wanted format."""
-    spdx, cyclonedx = (_is_below(predicate_type, each) for each in (SPDX, CYCLONEDX))
+    spdx, cyclonedx = (is_below(predicate_type, each) for each in (SPDX, CYCLONEDX))
     return (spdx and wanted is not SbomFormat.CYCLONEDX) or (
         cyclonedx and wanted is not SbomFormat.SPDX
     )
@@ -23,7 +23,7 @@ def is_sbom(predicate_type: str, wanted: SbomFormat | None) -> bool:
 
 def find_sbom_fault(predicate_type: str, predicate: object) -> str:
     """Say why it is no bill of materials; empty if it is."""
-    if _is_below(predicate_type, CYCLONEDX):
+    if is_below(predicate_type, CYCLONEDX):
         found = predicate.get("bomFormat") if isinstance(predicate, dict) else None
         return "" if found == "CycloneDX" else "is no CycloneDX document"
     if isinstance(predicate, str):
@@ -71,5 +71,6 @@ def _is_equal(found: object, wanted: object) -> bool:
     return found == wanted and isinstance(found, bool) == isinstance(wanted, bool)
 
 
-def _is_below(predicate_type: str, prefix: str) -> bool:
+def is_below(predicate_type: str, prefix: str) -> bool:
+    """Return whether a type is of a family."""
     return predicate_type == prefix or predicate_type.startswith(f"{prefix}/")
