@@ -133,9 +133,9 @@ def _tell(spec: str) -> str:
     ("spec", "line", "message"),
     [
         (
-            "  runtime:\n    rules: []\n    respond: []\n",
+            "  network: {mode: Audit}\n  enforcementOverrides: []\n  exceptions: {maxDuration: 24h}\n",
             9,
-            "HardeningPolicy p: spec.runtime.respond is not supported in this version",
+            "HardeningPolicy p: spec.exceptions is not supported in this version",
         ),
         (
             "  controls:\n  - {id: sysctls, mode: Audit}\n  - id: run-as-nonroot\n    mode: Warn\n",
