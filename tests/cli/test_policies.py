@@ -133,7 +133,7 @@ def _tell(spec: str) -> str:
     ("spec", "line", "message"),
     [
         (
-            "  network: {mode: Audit}\n  enforcementOverrides: []\n  exceptions: {maxDuration: 24h}\n",
+            "  templates: Warn\n  network: {mode: Audit}\n  exceptions: {maxDuration: 24h}\n",
             9,
             "HardeningPolicy p: spec.exceptions is not supported in this version",
         ),
