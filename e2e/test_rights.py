@@ -110,6 +110,7 @@ NEEDED: Final = (
                 "networkpolicies",
                 "rolebindings",
                 "clusterrolebindings",
+                "certificatesigningrequests",
                 "apiservices",
                 "customresourcedefinitions",
                 "validatingwebhookconfigurations",

@@ -11,6 +11,7 @@ from e2e.release import Release
 from e2e.webhook import policy
 from revet.core.model.catalog import CONTROLS
 from tests.support.manifests import Manifest, pod, workload
+from tests.support.signing_requests import signing_request
 
 NAME: Final = "beside"
 ALL: Final = "everywhere"
@@ -201,6 +202,20 @@ def test_the_audit_counts_every_kind_that_is_judged(
         ("limit-range", f"Namespace/{namespace}"),
         ("service-node-port", "Service/open"),
     }
+
+
+def test_the_audit_finds_certificates_that_are_asked_for(running: Release) -> None:
+    plane = running.plane
+    found = {"masters", "others"}
+    plane.apply([signing_request("masters", "system:masters"), signing_request("others", "team")])
+    plane.apply(_only("rbac-masters", namespaceSelector={}, enforcement="Audit"))
+    try:
+        wait_for(lambda: _status(running).get("counts", {}).get("nonCompliant"), "counted", 60)
+        told = {(each["control"], each["workload"]) for each in _status(running)["topFindings"]}
+        assert told == {("rbac-masters", "CertificateSigningRequest/masters")}
+    finally:
+        plane.kubectl("delete", "hardeningpolicy", NAME)
+        plane.kubectl("delete", "certificatesigningrequests", *found)
 
 
 def test_nothing_was_refused_to_the_operator(running: Release) -> None:

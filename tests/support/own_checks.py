@@ -23,9 +23,9 @@ from revet.core.model.settings import Settings
 from revet.core.model.version import KubeVersion
 
 BAD = "bad"
-ITEMS = tuple(kind.name for kind in KINDS if not kind.holds_pod)
+ITEMS = tuple(kind.name for kind in KINDS if kind.is_admitted and not kind.holds_pod)
 NAMESPACED = tuple(kind.name for kind in KINDS if not kind.holds_pod and kind.is_namespaced)
-CLUSTER_SCOPED = tuple(kind.name for kind in KINDS if not kind.is_namespaced)
+CLUSTER_SCOPED = tuple(kind.name for kind in KINDS if kind.is_admitted and not kind.is_namespaced)
 
 
 def item_check(name: str, *kinds: str, default: Default = Default.ENFORCE) -> Check:

@@ -10,7 +10,7 @@ from hashlib import sha256
 from typing import Final
 
 from revet.core.engine import ActiveCheck
-from revet.core.kinds import BY_NAME, POD, PODS, TEMPLATES
+from revet.core.kinds import ADMITTED, BY_NAME, POD, PODS, TEMPLATES
 from revet.core.model.mode import Mode
 from revet.core.model.policy import HardeningPolicySpec
 from revet.core.model.policy_images import Digest
@@ -114,7 +114,7 @@ def scopes(spec: HardeningPolicySpec) -> Iterator[tuple[LabelSelector, Mode]]:
 def entries(spec: HardeningPolicySpec, checks: Iterable[ActiveCheck]) -> list[Entry]:
     """Return the entries that a policy with these checks needs, Fail ones first."""
     active = [check for check in checks if not check.standing]
-    judged = _judged_kinds(active)
+    judged = _judged_kinds(active) & ADMITTED
     refused = _refused_kinds(spec, active)
     if _holds_pods(spec):
         refused |= _HELD

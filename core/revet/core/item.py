@@ -15,6 +15,7 @@ from revet.core.model.pod import ObjectMeta
 from revet.core.model.rbac import Binding, Role, Secret, ServiceAccount
 from revet.core.model.reader import Reader
 from revet.core.model.service import Gateway, Ingress, Service
+from revet.core.model.signing_request import SigningRequest
 from revet.core.model.wire import Wire
 from revet.core.size_limits import refuse_absurd
 from revet.core.surroundings import UNSEEN, Surroundings
@@ -67,6 +68,7 @@ _BODIES: Final[dict[tuple[str, str], type[Wire]]] = {
     ("", "Namespace"): Namespace,
     ("", "Service"): Service,
     ("", "Secret"): Secret,
+    ("certificates.k8s.io", "CertificateSigningRequest"): SigningRequest,
     ("gateway.networking.k8s.io", "Gateway"): Gateway,
     ("networking.k8s.io", "Ingress"): Ingress,
     ("networking.k8s.io", "NetworkPolicy"): NetworkPolicy,

@@ -20,6 +20,8 @@ class Kind:
         is_namespaced: whether it is in a namespace.
         holds_pod: whether it is a Pod, or has a template of one.
         condition: in CEL, which of them are judged at all, and on CREATE only; empty: all.
+        is_admitted: whether the webhook is asked about them; else only the audit and the command
+            line judge them.
 
     """
 
@@ -30,6 +32,7 @@ class Kind:
     is_namespaced: bool = True
     holds_pod: bool = False
     condition: str = ""
+    is_admitted: bool = True
 
     @property
     def path(self) -> str:
@@ -76,6 +79,14 @@ KINDS: Final[tuple[Kind, ...]] = (
     Kind("", "Service", "services", _SPEC_OR_NOTES),
     # Its type never changes, and other Secrets are none of our business.
     Kind("", "Secret", "secrets", condition=_IS_TOKEN),
+    # Nodes ask for certificates while nothing else is up yet: no webhook may stand in between.
+    Kind(
+        "certificates.k8s.io",
+        "CertificateSigningRequest",
+        "certificatesigningrequests",
+        is_namespaced=False,
+        is_admitted=False,
+    ),
     Kind("gateway.networking.k8s.io", "Gateway", "gateways", _SPEC_OR_NOTES),
     Kind(_NETWORKING, "Ingress", "ingresses", _SPEC_OR_NOTES),
     Kind(_NETWORKING, "NetworkPolicy", "networkpolicies", _SPEC),
@@ -93,5 +104,6 @@ BESIDE: Final[tuple[Kind, ...]] = (
 )
 
 BY_NAME: Final[dict[str, Kind]] = {kind.name: kind for kind in KINDS}
+ADMITTED: Final = frozenset(kind.name for kind in KINDS if kind.is_admitted)
 PODS: Final = frozenset(kind.name for kind in KINDS if kind.holds_pod)
 TEMPLATES: Final = PODS - {POD}
