@@ -22,7 +22,8 @@ STEPS: Final = 7
 _OPERATOR: Final = "revet-operator"
 _WRITTEN: Final = ("networkpolicies", "namespaces")
 _LONG_S: Final = 900.0
-_QUIET: Final = timedelta(seconds=12)  # longer than anything waits that the operator has begun
+#: Longer than anything waits that the operator has begun: a report comes once a minute at most.
+_QUIET: Final = timedelta(seconds=65)
 _HOUR_S: Final = 3600
 
 Step = Callable[[str], None]

@@ -11,7 +11,6 @@ from revet.core.kinds import BY_NAME, KINDS
 from revet.core.model.meta import BREAK_GLASS_LABEL
 from revet.core.render.webhook import (
     CHANGES_THE_POD,
-    NOT_API_SERVER,
     Backend,
     webhook_configurations,
 )
@@ -89,7 +88,7 @@ def test_what_has_no_namespace_is_asked_about_without_a_selector() -> None:
         assert entry["clientConfig"]["service"]["path"] == f"/cluster/{key}"
         # The API server has one set by default: what is empty selects everything.
         assert entry["namespaceSelector"] == entry["objectSelector"] == {}
-        assert _conditions(entry)["not-the-api-server"] == NOT_API_SERVER
+        assert _conditions(entry)["not-spared"] == Backend(b"").not_spared
 
 
 def test_a_policy_for_some_namespaces_is_not_asked_about_what_has_none() -> None:
@@ -153,7 +152,7 @@ def test_of_secrets_only_tokens_are_asked_about(*, everywhere: bool) -> None:
 def test_a_watched_secret_is_asked_about_under_the_same_condition() -> None:
     policy = compile_policy(catalog=[item_check("own", "Secret")])
     [entry] = _render(policy)
-    assert list(_conditions(entry)) == ["is-judged", "not-the-api-server"]
+    assert list(_conditions(entry)) == ["is-judged", "not-spared"]
     assert entry["name"].startswith("audit-secrets-")
     assert entry["failurePolicy"] == "Ignore"
 

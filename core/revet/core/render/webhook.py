@@ -35,8 +35,9 @@ CHANGES_THE_POD: Final = (
     "request.kind.kind == 'PodTemplate' ? object.template != oldObject.template : "
     "object.spec.template != oldObject.spec.template)"
 )
-# The API server's own writes (its bootstrap objects) must not wait for us.
-NOT_API_SERVER: Final = "request.userInfo.username != 'system:apiserver'"
+# The API server's own writes (its bootstrap objects) must not wait for us. What our operator
+# writes, NetworkPolicies by the thousand, needs no judge.
+_OPERATOR: Final = "revet-operator"
 
 _PODS: Final = ("pods",)
 _POD_PARTS: Final = ("pods/ephemeralcontainers", "pods/resize")
@@ -55,6 +56,12 @@ class Backend:
     url: str = ""
     service: str = "revet-webhook"
     namespace: str = "revet-system"
+
+    @property
+    def not_spared(self) -> str:
+        """CEL: whether a request is neither the API server's own nor our operator's."""
+        operator = f"system:serviceaccount:{self.namespace}:{_OPERATOR}"
+        return f"!(request.userInfo.username in ['system:apiserver', '{operator}'])"
 
     def client_config(self, path: str) -> Manifest:
         """Return the clientConfig that calls `path`."""
@@ -166,7 +173,7 @@ def _call(
     entry: Entry, name: str, rules: list[Manifest], conditions: list[Manifest], backend: Backend
 ) -> Manifest:
     if not entry.fail:
-        conditions = [*conditions, {"name": "not-the-api-server", "expression": NOT_API_SERVER}]
+        conditions = [*conditions, {"name": "not-spared", "expression": backend.not_spared}]
     return {
         "name": f"{name}.revet.dev",
         "admissionReviewVersions": ["v1"],
