@@ -1,22 +1,23 @@
 """What rings when it changes, so that nobody has to look at it now and then."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import pytest
 
-from revet.adapters.kube import Collection, Kube, WatchEvent
+from revet.adapters.kube import Collection, Kube
 from revet.operator.bells import listen
 from revet.operator.context import Context
 from revet.operator.picture import CLUSTER
+from tests.operator.silence import Silence
 from tests.webhook.harness import until
 
 _WEBHOOKS = {"metadata.name=revet-webhook-ca", "metadata.name=revet-webhook-tls"}
 _INGESTS = "metadata.name=revet-ingest-tls"
 
 
-class Silent(Kube):
+class Silent(Silence):
     """An API server with nothing on it, on which nothing happens."""
 
     def __init__(self, kube: Kube) -> None:
@@ -30,17 +31,6 @@ class Silent(Kube):
         del trim
         self.asked.add(collection.fields or collection.selector)
         return [], "1"
-
-    async def watch(
-        self,
-        collection: Collection,  # noqa: ARG002 -- as its twin
-        version: str,  # noqa: ARG002 -- as its twin
-        silence_s: float,  # noqa: ARG002 -- as its twin
-        taken_up: Callable[[], None],  # noqa: ARG002 -- as its twin
-    ) -> AsyncIterator[WatchEvent]:
-        """Tell nothing."""
-        await asyncio.Event().wait()
-        yield WatchEvent("BOOKMARK")
 
 
 @pytest.mark.parametrize("ingest", [None, "revet-ingest"])

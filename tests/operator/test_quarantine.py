@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import pytest
 
-from revet.adapters.kube import Collection, Kube, KubeError, WatchEvent
+from revet.adapters.kube import Collection, Kube, KubeError
 from revet.core.model.meta import Manifest
 from revet.core.model.policy_runtime import Severity
 from revet.core.network.facts import Place
@@ -19,6 +19,7 @@ from revet.operator.context import Context
 from revet.operator.quarantine import Quarantine, say_unanswered
 from revet.operator.ward import Ward
 from tests.operator.runtime_scene import START, Notices, Scene, finding
+from tests.operator.silence import Silence
 from tests.operator.test_writer import Written
 from tests.webhook.harness import until
 
@@ -60,7 +61,7 @@ class Cluster(Written):
         return await super().apply(manifest, subresource)
 
 
-class Around(Kube):
+class Around(Silence):
     """Lists the pods of a cluster."""
 
     def __init__(self, kube: Kube, cluster: Cluster) -> None:
@@ -73,17 +74,6 @@ class Around(Kube):
         """Give them all."""
         assert collection.metadata_only
         return [trim(json.dumps(each).encode()) for each in self._cluster.pods], "1"
-
-    async def watch(
-        self,
-        collection: Collection,  # noqa: ARG002 -- as its twin
-        version: str,  # noqa: ARG002 -- as its twin
-        silence_s: float,  # noqa: ARG002 -- as its twin
-        taken_up: Callable[[], None],  # noqa: ARG002 -- as its twin
-    ) -> AsyncIterator[WatchEvent]:
-        """Tell nothing."""
-        await asyncio.Event().wait()
-        yield WatchEvent("BOOKMARK")
 
 
 class Desk:

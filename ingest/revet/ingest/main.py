@@ -1,29 +1,22 @@
 """The process `revet-ingest`: reads its settings, wires its rooms together, and serves."""
 
 import asyncio
-import gc
-import logging
-import signal
 import ssl
-import sys
 import time
 from contextlib import AsyncExitStack
 from functools import partial
 from pathlib import Path
 from typing import Final
 
-import typer
 import uvloop
 from aiohttp import web
-from prometheus_client import disable_created_metrics
 
 from revet.adapters.address import Address, SettingsError
-from revet.adapters.clock import Timestamps
-from revet.adapters.command import telling
+from revet.adapters.command import run_until_asked, start, telling
 from revet.adapters.health import health_app
-from revet.adapters.kube import Kube, connect
+from revet.adapters.kube import Kube
 from revet.adapters.listening import serving
-from revet.adapters.log import LibraryHandler, Log
+from revet.adapters.log import Log
 from revet.adapters.tls import ServingCertificate
 from revet.core.render.webhook import SYSTEM_NAMESPACES
 from revet.core.runtime.pipeline import Pipeline
@@ -40,7 +33,6 @@ from revet.ingest.worker import Worker
 
 _FOLDER: Final = Path("/etc/revet/tls")
 _LOOK_EVERY_S: Final = 2.0
-_LOG_EVERY_S: Final = 0.005
 _SHUTDOWN_S: Final = 2.0
 
 
@@ -153,24 +145,6 @@ class Ingest:
             self._log.write("certificate-reloaded")
 
 
-async def run(settings: Settings) -> None:
-    """Run the ingest until SIGTERM or SIGINT."""
-    loop = asyncio.get_running_loop()
-    log = Log(sys.stdout.buffer, Timestamps(), partial(loop.call_later, _LOG_EVERY_S))
-    disable_created_metrics()  # type: ignore[no-untyped-call] # not typed upstream
-    logging.getLogger().addHandler(LibraryHandler(log))
-    stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    async with connect(settings.kubeconfig) as kube:
-        ingest = Ingest(settings, kube, log)
-        gc.collect()
-        gc.freeze()
-        await ingest.serve(stop)
-    log.write("stopped")
-    log.flush()
-
-
 def serve(
     *,
     listen: flags.Listen = ":9444",
@@ -201,14 +175,12 @@ def serve(
             system_namespaces=frozenset((*SYSTEM_NAMESPACES, namespace, *(system_namespace or ()))),
             rate=rate,
         )
-        uvloop.run(run(settings))
+        uvloop.run(run_until_asked(settings.kubeconfig, partial(Ingest, settings)))
 
 
 def main() -> None:
     """Run the command line."""
-    app = typer.Typer(add_completion=False, rich_markup_mode=None)
-    app.command()(serve)
-    app()
+    start(serve)
 
 
 if __name__ == "__main__":

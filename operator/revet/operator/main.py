@@ -5,7 +5,6 @@ import gc
 import logging
 import signal
 import socket
-import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
@@ -13,13 +12,12 @@ from functools import partial
 from typing import Final
 
 import kopf
-import typer
 import uvloop
 from aiohttp import web
 
 from revet.adapters.address import Address
-from revet.adapters.clock import Timestamps, now
-from revet.adapters.command import telling
+from revet.adapters.clock import now
+from revet.adapters.command import open_log, start, telling
 from revet.adapters.events import EventRecorder
 from revet.adapters.health import health_app
 from revet.adapters.kube import Kube, KubeError, connect
@@ -55,7 +53,6 @@ _ASKED: Final = "asked to"
 _AGAIN_S: Final = 2.0
 _FRESH_EVERY_S: Final = 30.0
 _STALLED_S: Final = 600.0  # no request takes longer than half a minute
-_LOG_EVERY_S: Final = 0.005  # so that one write carries many lines
 
 
 def _context(settings: Settings, kube: Kube, metrics: Metrics, log: Log) -> Context:
@@ -192,7 +189,7 @@ async def run(settings: Settings) -> None:
 
     """
     loop = asyncio.get_running_loop()
-    log = Log(sys.stdout.buffer, Timestamps(), partial(loop.call_later, _LOG_EVERY_S))
+    log = open_log()
     logging.getLogger().handlers = [LibraryHandler(log)]
     metrics = Metrics()
     ended: asyncio.Future[str] = loop.create_future()
@@ -265,9 +262,7 @@ def serve(
 
 def main() -> None:
     """Run the command line."""
-    app = typer.Typer(add_completion=False, rich_markup_mode=None)
-    app.command()(serve)
-    app()
+    start(serve)
 
 
 if __name__ == "__main__":

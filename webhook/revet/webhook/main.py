@@ -1,10 +1,6 @@
 """The process `revet-webhook`: reads its settings, wires its rooms together, serves, drains."""
 
 import asyncio
-import gc
-import logging
-import signal
-import sys
 import time
 from contextlib import AsyncExitStack
 from functools import partial
@@ -16,16 +12,15 @@ from typing import Annotated, Final
 import typer
 import uvloop
 from aiohttp import web
-from prometheus_client import disable_created_metrics
 
 from revet.adapters.address import Address
-from revet.adapters.clock import Timestamps, now
-from revet.adapters.command import telling
+from revet.adapters.clock import now
+from revet.adapters.command import run_until_asked, start, telling
 from revet.adapters.events import EventRecorder
 from revet.adapters.health import health_app
-from revet.adapters.kube import Kube, connect
+from revet.adapters.kube import Kube
 from revet.adapters.listening import listening, serving
-from revet.adapters.log import LibraryHandler, Log
+from revet.adapters.log import Log
 from revet.adapters.tls import ServingCertificate
 from revet.adapters.watcher import Freshness, Watcher
 from revet.core.render.webhook import SYSTEM_NAMESPACES
@@ -38,7 +33,6 @@ from revet.webhook.reviewer import Reviewer
 from revet.webhook.server import Server
 from revet.webhook.settings import Settings
 
-_LOG_EVERY_S: Final = 0.005  # so that under load one write carries many lines
 _SHUTDOWN_S: Final = 5.0  # for answers under way: the API server waits no longer
 
 
@@ -164,26 +158,6 @@ class Webhook:
             self._log.complain(flaw)
 
 
-async def run(settings: Settings) -> None:
-    """Run the webhook until SIGTERM or SIGINT."""
-    loop = asyncio.get_running_loop()
-    log = Log(sys.stdout.buffer, Timestamps(), partial(loop.call_later, _LOG_EVERY_S))
-    # They would double every counter's series, and nobody reads them.
-    disable_created_metrics()  # type: ignore[no-untyped-call] # not typed upstream
-    logging.getLogger().addHandler(LibraryHandler(log))
-    stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    async with connect(settings.kubeconfig) as kube:
-        webhook = Webhook(settings, kube, log)
-        # What stands now stands for good: the collector need not look through it again.
-        gc.collect()
-        gc.freeze()
-        await webhook.serve(stop)
-    log.write("stopped")
-    log.flush()
-
-
 def serve(
     listen: Annotated[str, typer.Option(help="HOST:PORT for the API server (TLS).")] = ":9443",
     health: Annotated[
@@ -221,14 +195,12 @@ def serve(
             stale_after_s=stale_after,
             drain_s=drain,
         )
-        uvloop.run(run(settings))
+        uvloop.run(run_until_asked(settings.kubeconfig, partial(Webhook, settings)))
 
 
 def main() -> None:
     """Run the command line."""
-    app = typer.Typer(add_completion=False, rich_markup_mode=None)
-    app.command()(serve)
-    app()
+    start(serve)
 
 
 if __name__ == "__main__":

@@ -8,16 +8,16 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
-from revet.core.model.meta import DB_CLIENT_LABEL, Manifest, Owner, render_metadata
+from revet.core.model.meta import DB_CLIENT_LABEL, Manifest, Owner
 from revet.core.model.policy import HardeningPolicy
 from revet.core.model.policy_network import Client
 from revet.core.model.selector import LabelSelector, Operator, Requirement
+from revet.core.render.admission_policy import render_guard
 
 NAME: Final = "revet-database-clients"
 #: The API server takes expressions of 100 000.
 MOST_CHARACTERS: Final = 64 * 1024
 
-_API_VERSION: Final = "admissionregistration.k8s.io/v1"
 _LABEL: Final = f"[?'{DB_CLIENT_LABEL}']"
 #: Where kinds keep what a pod gets its labels, annotations and ServiceAccount from.
 TEMPLATES: Final = (
@@ -37,10 +37,14 @@ def database_guards(
     It holds whatever `network.mode` says: clients are labelled before the network is closed.
     """
     clauses = _fitting(_clauses(policies))
-    return [
-        _policy([clause for each in clauses.values() for clause in each], owner),
-        _binding(owner),
-    ]
+    return render_guard(
+        NAME,
+        owner,
+        guarded_resources(),
+        [_listed()],
+        variables=_variables([clause for each in clauses.values() for clause in each]),
+        conditions=[_matters()],
+    )
 
 
 def crowded_databases(policies: Iterable[HardeningPolicy]) -> frozenset[str]:
@@ -106,41 +110,24 @@ def _is_in(key: str, values: Iterable[str]) -> str:
     return f"'{key}' in variables.labels && variables.labels['{key}'] in [{listed}]"
 
 
-def _policy(clauses: Sequence[str], owner: Owner | None) -> Manifest:
-    spec: Manifest = {
-        "failurePolicy": "Fail",
-        "matchConstraints": {
-            "matchPolicy": "Equivalent",
-            "namespaceSelector": {},
-            "objectSelector": {},
-            "resourceRules": guarded_resources(),
+def _variables(clauses: Sequence[str]) -> list[Manifest]:
+    return [
+        # An optional value does not outlive the expression of its variable.
+        {"name": "template", "expression": f"({TEMPLATES.format('object')}).orValue({{}})"},
+        {
+            "name": "name",
+            "expression": f"variables.template.?metadata.?labels{_LABEL}.orValue('')",
         },
-        "matchConditions": [_matters()],
-        "variables": [
-            # An optional value does not outlive the expression of its variable.
-            {"name": "template", "expression": f"({TEMPLATES.format('object')}).orValue({{}})"},
-            {
-                "name": "name",
-                "expression": f"variables.template.?metadata.?labels{_LABEL}.orValue('')",
-            },
-            {"name": "account", "expression": f"variables.template.?{_ACCOUNT}"},
-            {
-                "name": "labels",
-                "expression": "namespaceObject.metadata.?labels.orValue({})",
-            },
-            {
-                "name": "listed",
-                "expression": " + ".join(clauses) or "[]",
-            },
-        ],
-        "validations": [_listed()],
-    }
-    return {
-        "apiVersion": _API_VERSION,
-        "kind": "ValidatingAdmissionPolicy",
-        "metadata": render_metadata(NAME, owner),
-        "spec": spec,
-    }
+        {"name": "account", "expression": f"variables.template.?{_ACCOUNT}"},
+        {
+            "name": "labels",
+            "expression": "namespaceObject.metadata.?labels.orValue({})",
+        },
+        {
+            "name": "listed",
+            "expression": " + ".join(clauses) or "[]",
+        },
+    ]
 
 
 def guarded_resources() -> list[Manifest]:
@@ -193,13 +180,4 @@ def _listed() -> Manifest:
             " + variables.account + ' is none'"
         ),
         "reason": "Forbidden",
-    }
-
-
-def _binding(owner: Owner | None) -> Manifest:
-    return {
-        "apiVersion": _API_VERSION,
-        "kind": "ValidatingAdmissionPolicyBinding",
-        "metadata": render_metadata(NAME, owner),
-        "spec": {"policyName": NAME, "validationActions": ["Deny"]},
     }

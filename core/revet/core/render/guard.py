@@ -6,7 +6,7 @@ https://kubernetes.io/docs/reference/access-authn-authz/validating-admission-pol
 
 import re
 from collections.abc import Iterable
-from typing import Any, Final
+from typing import Final
 
 from revet.core.entry import NAME_LABEL
 from revet.core.model.meta import (
@@ -14,11 +14,11 @@ from revet.core.model.meta import (
     POD_SECURITY_ANNOTATION,
     Manifest,
     Owner,
-    render_metadata,
 )
 from revet.core.model.policy import GROUP, HardeningPolicySpec
 from revet.core.model.selector import LabelSelector
 from revet.core.network.connection import list_namespace_selectors
+from revet.core.render.admission_policy import render_guard
 
 NAME: Final = "revet-namespace-labels"
 #: Who may do this to a HardeningPolicy may also change which namespaces it selects.
@@ -27,7 +27,6 @@ VERB: Final = "relabel"
 #: the operator. It trusts that annotation, and would lower a label for whoever wrote it.
 RESTORE: Final = "restore"
 
-_API_VERSION: Final = "admissionregistration.k8s.io/v1"
 _CHANGED: Final = "changed"
 _QUOTED: Final = re.compile(r"'([^']*)'")
 _NEW: Final = "object.metadata.?labels"
@@ -51,7 +50,17 @@ def guards(keys: Iterable[str], owner: Owner | None = None) -> list[Manifest]:
 
     It holds on all namespaces, whether a policy selects them or not.
     """
-    return [_policy(sorted(set(keys) - {BREAK_GLASS_LABEL}), owner), _binding(owner)]
+    guarded = sorted(set(keys) - {BREAK_GLASS_LABEL})
+    rule: Manifest = {
+        "apiGroups": [""],
+        "apiVersions": ["v1"],
+        "operations": ["CREATE", "UPDATE"],
+        "resources": ["namespaces", "namespaces/finalize", "namespaces/status"],
+        "scope": "*",
+    }
+    validations = [*([_unchanged()] if guarded else []), _no_break_glass(), _not_forged()]
+    variables = [_changed(guarded)] if guarded else []
+    return render_guard(NAME, owner, [rule], validations, variables=variables)
 
 
 def guarded_keys(live: Manifest) -> frozenset[str]:
@@ -65,34 +74,6 @@ def guarded_keys(live: Manifest) -> frozenset[str]:
 
 def _keys(selector: LabelSelector) -> set[str]:
     return {*selector.match_labels, *(each.key for each in selector.match_expressions)}
-
-
-def _policy(keys: list[str], owner: Owner | None) -> Manifest:
-    spec: dict[str, Any] = {
-        "failurePolicy": "Fail",
-        "matchConstraints": {
-            "matchPolicy": "Equivalent",
-            "namespaceSelector": {},
-            "objectSelector": {},
-            "resourceRules": [
-                {
-                    "apiGroups": [""],
-                    "apiVersions": ["v1"],
-                    "operations": ["CREATE", "UPDATE"],
-                    "resources": ["namespaces", "namespaces/finalize", "namespaces/status"],
-                    "scope": "*",
-                }
-            ],
-        },
-        "variables": [_changed(keys)] if keys else [],
-        "validations": [*([_unchanged()] if keys else []), _no_break_glass(), _not_forged()],
-    }
-    return {
-        "apiVersion": _API_VERSION,
-        "kind": "ValidatingAdmissionPolicy",
-        "metadata": render_metadata(NAME, owner),
-        "spec": spec,
-    }
 
 
 def _changed(keys: list[str]) -> Manifest:
@@ -147,13 +128,4 @@ def _not_forged() -> Manifest:
             f" needs the verb {RESTORE} on hardeningpolicies.{GROUP}"
         ),
         "reason": "Forbidden",
-    }
-
-
-def _binding(owner: Owner | None) -> Manifest:
-    return {
-        "apiVersion": _API_VERSION,
-        "kind": "ValidatingAdmissionPolicyBinding",
-        "metadata": render_metadata(NAME, owner),
-        "spec": {"policyName": NAME, "validationActions": ["Deny"]},
     }

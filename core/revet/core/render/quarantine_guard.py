@@ -12,9 +12,9 @@ from revet.core.model.meta import (
     RELEASED_ANNOTATION,
     Manifest,
     Owner,
-    render_metadata,
 )
 from revet.core.model.policy import GROUP
+from revet.core.render.admission_policy import render_guard
 from revet.core.render.database_guard import TEMPLATES, guarded_resources
 
 NAME: Final = "revet-quarantine"
@@ -23,7 +23,6 @@ QUARANTINE: Final = "quarantine"
 #: Who may do this to them, in a namespace, lets its pods out.
 RELEASE: Final = "release"
 
-_API_VERSION: Final = "admissionregistration.k8s.io/v1"
 _POLICIES: Final = f"authorizer.group('{GROUP}').resource('hardeningpolicies')"
 _MAY_QUARANTINE: Final = f"{_POLICIES}.check('{QUARANTINE}').allowed()"
 _MAY_RELEASE: Final = f"{_POLICIES}.namespace(request.namespace).check('{RELEASE}').allowed()"
@@ -39,24 +38,8 @@ _MARKS: Final = (
 
 def quarantine_guards(owner: Owner | None = None) -> list[Manifest]:
     """Return the guard with its binding; it holds whether a policy asks for quarantine or not."""
-    policy: Manifest = {
-        "apiVersion": _API_VERSION,
-        "kind": "ValidatingAdmissionPolicy",
-        "metadata": render_metadata(NAME, owner),
-        "spec": {
-            "failurePolicy": "Fail",
-            "matchConstraints": {
-                "matchPolicy": "Equivalent",
-                "namespaceSelector": {},
-                "objectSelector": {},
-                "resourceRules": guarded_resources(),
-            },
-            "matchConditions": [{"name": "touches-a-mark", "expression": _touches()}],
-            "variables": [],
-            "validations": [_allowed()],
-        },
-    }
-    return [policy, _binding(owner)]
+    conditions: list[Manifest] = [{"name": "touches-a-mark", "expression": _touches()}]
+    return render_guard(NAME, owner, guarded_resources(), [_allowed()], conditions=conditions)
 
 
 def _touches() -> str:
@@ -77,13 +60,4 @@ def _allowed() -> Manifest:
             f" {RELEASE} on hardeningpolicies.{GROUP} in ' + request.namespace"
         ),
         "reason": "Forbidden",
-    }
-
-
-def _binding(owner: Owner | None) -> Manifest:
-    return {
-        "apiVersion": _API_VERSION,
-        "kind": "ValidatingAdmissionPolicyBinding",
-        "metadata": render_metadata(NAME, owner),
-        "spec": {"policyName": NAME, "validationActions": ["Deny"]},
     }
