@@ -59,12 +59,18 @@ class Stage:
 
     def start_to_be_killed(self) -> None:
         """Start the operator; its first write is its last, and it never knows that it was done."""
+        first = threading.Lock()
+
+        def hold_all_but_the_first(_: Write) -> None:
+            if not first.acquire(blocking=False):
+                self.killed.wait()
+                raise ConnectionAbortedError
 
         def kill(_: Write) -> None:
             os.kill(self.release.operator.pid, signal.SIGKILL)
             self.killed.set()
 
-        self.cut.after = kill
+        self.cut.before, self.cut.after = hold_all_but_the_first, kill
         with suppress(ProcessError):  # it may be killed before it has told that it is ready
             self.release.operator.start()
 
