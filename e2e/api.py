@@ -139,10 +139,12 @@ def place(manifest: Manifest, namespace: str) -> str:
     return f"{collection(manifest['kind'], namespace)}/{manifest['metadata']['name']}"
 
 
-def wait_for(is_true: Callable[[], object], what: str, timeout_s: float = 30) -> None:
-    """Wait for a condition."""
+def wait_for(
+    is_true: Callable[[], object], what: str, timeout_s: float = 30, every_s: float = 0.02
+) -> None:
+    """Wait for a condition, which is asked for every so many seconds."""
     deadline = time.monotonic() + timeout_s
     while not is_true():
         if time.monotonic() > deadline:
             raise TimeoutError(f"{what}: not within {timeout_s:.0f} s")
-        time.sleep(0.02)
+        time.sleep(every_s)

@@ -36,6 +36,7 @@ def measure(stage: Stage, rest_s: int, step: Step) -> list[Figure]:
     step("the operator")
     stage.install_reports()
     stage.release.operator.start()
+    wait_for(lambda: _has_looked(stage), "all is seen")
     others = Interference(lambda: sum(read_usage(pid).cpu_s for pid in _pids(stage)))
     figures = [*_measure_convergence(stage, loop_s), *_measure_audit(stage)]
     step("the reports")
@@ -57,7 +58,8 @@ def _measure_convergence(stage: Stage, loop_s: float) -> list[Figure]:
     before = read_usage(stage.release.operator.pid).cpu_s
     began = datetime.now(UTC)
     stage.send(requests)
-    wait_for(lambda: _stands(stage), "all stands", _LONG_S)
+    # When it was is told by the audit log; to ask more often would be a load of its own.
+    wait_for(lambda: _stands(stage), "all stands", _LONG_S, every_s=1)
     written = [each for each in stage.trail.writes() if each.at >= began]
     last = max(each.at for each in written if each.resource in _WRITTEN)
     seconds = (last - began).total_seconds()
@@ -121,6 +123,11 @@ def _measure_rest(stage: Stage, rest_s: int) -> list[Figure]:
         Figure("rest_cpu", (used.cpu_s - cpu_s) / rest_s * 100, "%"),
         Figure("rss_rest", used.rss_mib, "MiB", at_most=200),
     ]
+
+
+def _has_looked(stage: Stage) -> bool:
+    """Tell whether the operator leads, and has seen what there is."""
+    return stage.release.operator.metric("revet_reconciles_total", about="cluster") >= 1
 
 
 def _stands(stage: Stage) -> bool:

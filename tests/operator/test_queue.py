@@ -136,3 +136,9 @@ async def test_rest_waits_no_longer_than_it_was_told_since_the_last_rest(
     clock.now += 5
     queue.add(B)
     await queue.rest(5)
+
+
+async def test_of_what_is_due_at_once_namespaces_come_last(queue: Queue) -> None:
+    namespaces = [Key("namespace", name) for name in "abc"]
+    queue.add_all((*namespaces, B, CLUSTER))
+    assert [await queue.get() for _ in range(5)] == [B, CLUSTER, *namespaces]

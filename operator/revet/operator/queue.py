@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from heapq import heappop, heappush
+from itertools import count
 
 from revet.operator.picture import Key
 
@@ -15,8 +16,10 @@ class Queue:
         """Start empty; `clock` is the event loop's."""
         self._clock = clock
         self._due: dict[Key, float] = {}
-        #: The same as a heap; a pair that is not in `_due` any more is passed over.
-        self._order: list[tuple[float, Key]] = []
+        #: The same as a heap, in the order in which they came where several are due at once; what
+        #: is not in `_due` any more is passed over.
+        self._order: list[tuple[float, int, Key]] = []
+        self._number = count()
         self._taken: set[Key] = set()
         self._taken_at = clock()
         self._news = asyncio.Event()
@@ -34,8 +37,11 @@ class Queue:
                 self._line_up(key)
 
     def add_all(self, keys: Iterable[Key]) -> None:
-        """Have keys looked at now."""
-        for key in keys:
+        """Have keys looked at now, namespaces last.
+
+        What is asked for a whole policy waits for lists, and the namespaces are done meanwhile.
+        """
+        for key in sorted(keys, key=_is_namespace):
             self.add(key)
 
     async def get(self) -> Key:
@@ -44,7 +50,7 @@ class Queue:
             wait_s = self._wait_s()
             if wait_s is not None and wait_s <= 0:
                 self._rested_at = self._busy_since()
-                _, key = heappop(self._order)
+                _, _, key = heappop(self._order)
                 del self._due[key]
                 self._taken.add(key)
                 self._taken_at = self._clock()
@@ -92,14 +98,18 @@ class Queue:
         return max(self._rested_at, self._order[0][0])
 
     def _line_up(self, key: Key) -> None:
-        heappush(self._order, (self._due[key], key))
+        heappush(self._order, (self._due[key], next(self._number), key))
         self._news.set()
 
     def _wait_s(self) -> float | None:
         """Return the time until a key is due that nobody has taken, None if there is none."""
         while self._order:
-            due, key = self._order[0]
+            due, _, key = self._order[0]
             if self._due.get(key) == due and key not in self._taken:
                 return due - self._clock()
             heappop(self._order)
         return None
+
+
+def _is_namespace(key: Key) -> bool:
+    return key.about == "namespace"

@@ -1,0 +1,83 @@
+"""How requests to the API server go: nothing packed, no ~/.netrc, by a proxy where one is named."""
+
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+from aiohttp import web
+
+from revet.adapters.kube import connect
+from tests.webhook.listwatch import page
+
+_PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
+
+
+@pytest.fixture(autouse=True)
+def no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in _PROXIES:
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+
+
+@asynccontextmanager
+async def _listen(seen: list[web.Request]) -> AsyncIterator[int]:
+    """Answer everything with an empty list, and note it; yield the port."""
+
+    async def answer(request: web.BaseRequest) -> web.StreamResponse:
+        assert isinstance(request, web.BaseRequest)
+        seen.append(request)  # type: ignore[arg-type] # a bare server's requests are of the base
+        return web.json_response(page(1))
+
+    runner = web.ServerRunner(web.Server(answer))
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    try:
+        yield runner.addresses[0][1]
+    finally:
+        await runner.cleanup()
+
+
+def _kubeconfig(folder: Path, server: str) -> str:
+    path = folder / "kubeconfig"
+    text = {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "clusters": [{"name": "it", "cluster": {"server": server}}],
+        "users": [{"name": "it", "user": {"token": "ours"}}],
+        "contexts": [{"name": "it", "context": {"cluster": "it", "user": "it"}}],
+        "current-context": "it",
+    }
+    path.write_text(json.dumps(text))
+    return str(path)
+
+
+async def test_an_answer_is_asked_for_unpacked_and_as_ourselves(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    netrc = tmp_path / "netrc"
+    netrc.write_text("machine 127.0.0.1 login somebody password else\n")
+    netrc.chmod(0o600)
+    monkeypatch.setenv("NETRC", str(netrc))
+    seen: list[web.Request] = []
+    async with (
+        _listen(seen) as port,
+        connect(_kubeconfig(tmp_path, f"http://127.0.0.1:{port}")) as kube,
+    ):
+        await kube.request("GET", "/api/v1/pods")
+    assert [each.headers["Accept-Encoding"] for each in seen] == ["identity"]
+    assert [each.headers["Authorization"] for each in seen] == ["Bearer ours"]
+
+
+async def test_a_proxy_that_the_environment_names_is_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[web.Request] = []
+    async with _listen(seen) as port:
+        monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{port}")
+        # An address that nobody has: only the proxy can answer.
+        async with connect(_kubeconfig(tmp_path, "http://api.invalid:6443")) as kube:
+            await kube.request("GET", "/api/v1/pods")
+    assert [each.headers["Host"] for each in seen] == ["api.invalid:6443"]
