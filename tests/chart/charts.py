@@ -21,6 +21,7 @@ CHANGES: Final[Mapping[str, Any]] = {
     "imagePullSecrets": ["registry"],
     "canary.pinnedImage": f"registry.example.com/revet@sha256:{'0' * 64}",
     "canary.timeout": 300,
+    "publicRoot.tufUrl": "https://tuf.example.com/public",
     "monitoring.podMonitor": True,
     "monitoring.rules": True,
     "monitoring.labels": {"release": "prometheus"},

@@ -50,7 +50,8 @@ def test_the_names_are_those_that_the_operator_knows(manifests: list[Manifest]) 
     if _has_ingest(manifests):
         expected |= {f"{kind}/revet-ingest" for kind in (*accounts, "Service")}
         expected.add("PodDisruptionBudget/revet-ingest")
-        # What has all other values has a canary, too.
+        # What has all other values has a public root and a canary, too.
+        expected.add("ConfigMap/revet-public-root")
         expected |= {f"{kind}/revet-canary" for kind in ("Role", "RoleBinding")}
         expected.add(f"Namespace/{_CANARY}")
     assert names - {"PodMonitor/revet", "PrometheusRule/revet"} == expected

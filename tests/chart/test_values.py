@@ -31,6 +31,7 @@ _BAD: Final[list[tuple[str, Any, str]]] = [
     ("toleratedKeys", ["a b"], "does not match pattern"),
     ("canary.pinnedImage", "registry.example.com/revet:1.2.3", "does not match pattern"),
     ("canary.timeout", 0, "minimum: got 0, want 1"),
+    ("publicRoot.tufUrl", "http://tuf.example.com", "does not match pattern"),
     ("monitoring.rules", "yes", "got string, want boolean"),
     ("webhook.nodeSelector", {"pool": 1}, "got number, want string"),
     ("webhook.tolerations", [{"keys": "pool"}], "additional properties 'keys' not allowed"),

@@ -46,7 +46,7 @@ def replicas() -> Replicas:
 def watch(context: Context, replicas: Replicas) -> SignersWatch:
     credentials = Credentials(context)
     credentials.bundle = b"bundle"
-    return SignersWatch(context, credentials, replicas)
+    return SignersWatch(context, credentials, prober=replicas)
 
 
 def see(context: Context, generation: int = 1, **spec: object) -> None:
@@ -116,3 +116,19 @@ async def test_a_status_is_written_where_it_is_another(
     see(context, generation=2, images={"verify": VERIFY})
     await watch.look(rest + 1)
     assert replicas.rounds == rounds + 1
+
+
+async def test_a_root_that_grows_old_is_told_beside(context: Context, replicas: Replicas) -> None:
+    credentials = Credentials(context)
+    credentials.bundle = b"bundle"
+    old = {"u": ""}
+    watch = SignersWatch(context, credentials, old.__getitem__, replicas)
+    see(context, images={"verify": VERIFY})
+    assert watch.problem("u") is None
+    old["u"] = "the root is old"
+    assert watch.problem("u") == "the root is old"
+    replicas.answers = [{"u": "a key is bad"}]
+    await watch.look(0)
+    assert watch.problem("u") == "a key is bad; the root is old"
+    old["u"] = ""
+    assert watch.problem("u") == "a key is bad"

@@ -10,7 +10,8 @@ from sigstore._internal.trust import Keyring, KeyringPurpose
 from sigstore.models import TransparencyLogEntry, TrustedRoot
 from sigstore.verify import Verifier
 
-from revet.verify.root import TrustRoot, read_public_good
+from revet.verify.public_good import read_bundled_root
+from revet.verify.root import TrustRoot, read_root
 from tests.support.sigstore.world import Sigstore
 
 PACKAGE = Path(__file__).parents[2] / "core" / "revet" / "verify"
@@ -44,7 +45,7 @@ def test_the_fields_are_there(root: TrustRoot, sigstore: Sigstore) -> None:
 
 
 def test_the_public_good_root_comes_with_it() -> None:
-    root = read_public_good()
+    root = read_root(read_bundled_root())
     assert {log.base_url for log in root.library._inner.tlogs} >= {"https://rekor.sigstore.dev"}
     assert root.authorities
     assert root.verifier is root.verifier

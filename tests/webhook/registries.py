@@ -15,6 +15,7 @@ from revet.core.checks import image_digest, image_signature
 from revet.core.compiled_policy import CompiledPolicy
 from revet.core.model.policy import parse_policy
 from revet.webhook.images import Images
+from revet.webhook.key_references import PUBLIC_ROOT
 from revet.webhook.references import CONFIG_MAP, SECRET, Reference, References
 from tests.support.manifests import Manifest, namespace, policy
 from tests.support.registry import FakeRegistry, digest_of, serving
@@ -71,6 +72,7 @@ class Pinning:
         self.references = references
         self.tell(CA, {"data": {"ca.crt": self.authority.ca_pem.decode()}})
         self.tell(PULL, None)
+        self.tell(PUBLIC_ROOT, None)
         complain = self.webhook.log.complain
         self.images = Images(
             self.kube, references, self.clock, self._now, self.answers.append, complain

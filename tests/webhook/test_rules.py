@@ -10,7 +10,9 @@ import pytest
 
 from revet.core.compiled_policy import CompiledPolicy
 from revet.core.model.policy import parse_policy
+from revet.verify.public_good import ROOT, read_bundled_root
 from revet.webhook import rules
+from revet.webhook.key_references import PUBLIC_ROOT
 from revet.webhook.references import CONFIG_MAP, SECRET, Reference
 from tests.support.manifests import policy
 from tests.support.sigstore.authority import new_key
@@ -83,3 +85,18 @@ async def test_the_operator_is_told(followed: Pinning) -> None:
     kind = {"group": "revet.dev", "version": "v1alpha1", "kind": "HardeningPolicy"}
     answer = await followed.webhook.ask("/audit/none", None, kind=kind)
     assert json.loads(answer["auditAnnotations"]["signers"]) == {"u": ""}
+
+
+async def test_the_public_root_is_followed_where_no_other_is_named(followed: Pinning) -> None:
+    images = followed.images
+    images.want([compiled(pem=GOOD)])
+    await until(lambda: images.signers == {"u": ""})
+    followed.tell(PUBLIC_ROOT, {"data": {ROOT: "{}"}})
+    await until(lambda: "the trust root" in images.signers["u"])
+    assert images.signers["u"].endswith("what was there before still counts")
+    followed.tell(PUBLIC_ROOT, {"data": {ROOT: read_bundled_root().decode()}})
+    await until(lambda: images.signers == {"u": ""})
+    # The chart makes it without anything in it.
+    followed.tell(PUBLIC_ROOT, {"metadata": {}})
+    images.want([compiled(pem=GOOD)])
+    await until(lambda: images.signers == {"u": ""})

@@ -28,6 +28,7 @@ RESOURCES: Final[dict[str, Resource]] = {
     "HardeningPolicy": Resource("revet.dev/v1alpha1", "hardeningpolicies"),
     "Namespace": Resource("v1", "namespaces"),
     "Secret": Resource("v1", "secrets", namespaced=True),
+    "ConfigMap": Resource("v1", "configmaps", namespaced=True),
     "ResourceQuota": Resource("v1", "resourcequotas", namespaced=True),
     "LimitRange": Resource("v1", "limitranges", namespaced=True),
     "ServiceAccount": Resource("v1", "serviceaccounts", namespaced=True),

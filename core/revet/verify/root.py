@@ -10,11 +10,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
-from pathlib import Path
 from typing import Final, Protocol
-from urllib.parse import quote, urlsplit
+from urllib.parse import urlsplit
 
-import sigstore
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
@@ -39,7 +37,6 @@ from revet.verify.strict import read_json
 
 #: By how much a clock elsewhere may be ahead of ours.
 SKEW: Final = timedelta(minutes=5)
-_PUBLIC_GOOD: Final = quote("https://tuf-repo-cdn.sigstore.dev", safe="")
 _LISTS: Final = ("tlogs", "ctlogs", "certificateAuthorities", "timestampAuthorities")
 
 
@@ -163,12 +160,6 @@ def read_root(raw: bytes) -> TrustRoot:
     except (LibraryError, ValueError) as error:
         raise SignatureError(f"the trust root: {error}") from error
     return root
-
-
-def read_public_good() -> TrustRoot:
-    """Read the root of the public good instance that the library brings."""
-    folder = Path(sigstore.__file__).parent / "_store" / _PUBLIC_GOOD
-    return read_root((folder / "trusted_root.json").read_bytes())
 
 
 def _require_readable(root: TrustRoot) -> None:

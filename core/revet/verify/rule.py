@@ -19,7 +19,8 @@ from revet.verify.error import SignatureError
 from revet.verify.evidence import Identity, KeySigner, Proof
 from revet.verify.keys import PublicKey, read_key
 from revet.verify.match import Matcher, compile_match
-from revet.verify.root import TrustRoot, read_public_good, read_root
+from revet.verify.public_good import read_bundled_root
+from revet.verify.root import TrustRoot, read_root
 from revet.verify.trust import Trust
 
 
@@ -97,8 +98,10 @@ class Rule:
         return is_about(self.verification, reference)
 
 
-def compile_rule(verification: Verification, read: Read) -> Rule:
-    """Make an item ready.
+def compile_rule(
+    verification: Verification, read: Read, read_public: Callable[[], bytes] = read_bundled_root
+) -> Rule:
+    """Make an item ready; `read_public` gives the root for who names none.
 
     Raises:
         SignatureError: a key, a root or a pattern can't be used; the text says where it stands.
@@ -119,16 +122,18 @@ def compile_rule(verification: Verification, read: Read) -> Rule:
     return Rule(
         verification,
         signers,
-        Trust(tuple(keys.values()), _find_root(verification, read)),
+        Trust(tuple(keys.values()), _find_root(verification, read, read_public)),
         wants,
         verification.transparency_log is TransparencyLog.REQUIRED,
         verification.attestation_subject is AttestationSubject.EVERY_PLATFORM,
     )
 
 
-def _find_root(verification: Verification, read: Read) -> TrustRoot:
+def _find_root(
+    verification: Verification, read: Read, read_public: Callable[[], bytes]
+) -> TrustRoot:
     if verification.trust_root is None:
-        return read_public_good()
+        return read_root(read_public())
     reference = verification.trust_root.config_map_ref
     place = Place("ConfigMap", reference.name, reference.key)
     try:

@@ -1,5 +1,6 @@
 """The operator's flags, each with what `--help` says of it."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -41,3 +42,10 @@ CanaryImage = Annotated[
     typer.Option(help="What the canary's pods run, NAME@sha256:...; default: there is no canary."),
 ]
 CanaryTimeout = Annotated[float, typer.Option(min=1, help="Seconds for each step of the canary.")]
+PublicRootTuf = Annotated[
+    str | None,
+    typer.Option(help="A TUF repository to refresh the public trust root from; default: none."),
+]
+PublicRootFolder = Annotated[
+    Path, typer.Option(help="A folder for what was seen of that repository.")
+]

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
 from functools import partial
+from pathlib import Path
 from typing import Final
 
 import kopf
@@ -38,11 +39,12 @@ from revet.operator.intake import Intake
 from revet.operator.metrics import Metrics
 from revet.operator.owner import read_owner
 from revet.operator.picture import CLUSTER, Key, Picture
+from revet.operator.public_root import PublicRoot
 from revet.operator.queue import Queue
 from revet.operator.reconcile import Reconciler, Tellers
 from revet.operator.resync import keep_fresh
 from revet.operator.runtime import RuntimeWatch
-from revet.operator.settings import Settings, parse_canary, parse_url
+from revet.operator.settings import Settings, parse_canary, parse_public_root, parse_url
 from revet.operator.signers import SignersWatch
 from revet.operator.surveyor import Surveyor
 from revet.operator.watches import watch
@@ -91,7 +93,8 @@ async def _lead(context: Context, take_signals: Callable[[], None]) -> None:
     audit = Audit(context)
     credentials = Credentials(context)
     runtime = RuntimeWatch(context, context.recorder, credentials)
-    signers = SignersWatch(context, credentials)
+    public_root = PublicRoot(context)
+    signers = SignersWatch(context, credentials, public_root.problem)
     canary = Canary(context)
     tellers = Tellers(runtime.verdict, canary.told, signers.problem)
     reconciler = Reconciler(context, audit, credentials, tellers)
@@ -108,6 +111,7 @@ async def _lead(context: Context, take_signals: Callable[[], None]) -> None:
         tasks.create_task(runtime.run())
         tasks.create_task(canary.run())
         tasks.create_task(signers.run())
+        tasks.create_task(public_root.run())
         tasks.create_task(keep_fresh(reconciler, context, _FRESH_EVERY_S))
         tasks.create_task(watch(context, intake))
         tasks.create_task(_watch_policies(context, intake, take_signals))
@@ -237,6 +241,8 @@ def serve(
     identity: flags.Identity = None,
     canary_image: flags.CanaryImage = None,
     canary_timeout: flags.CanaryTimeout = 120,
+    public_root_tuf: flags.PublicRootTuf = None,
+    public_root_folder: flags.PublicRootFolder = Path("/var/lib/revet/tuf"),
 ) -> None:
     """Run Revet's operator."""
     with telling("revet-operator"):
@@ -256,6 +262,7 @@ def serve(
             ingest_url=ingest_url and parse_url(ingest_url, "--ingest-url"),
             quarantines=quarantine,
             canary=parse_canary(canary_image, canary_timeout) if canary_image else None,
+            public_root=parse_public_root(public_root_tuf, public_root_folder),
         )
         uvloop.run(run(settings))
 

@@ -66,6 +66,11 @@ class Metrics:
             "Pods that policies wanted in quarantine (done, refused, failed).",
             "result",
         )
+        self.public_root_refreshes = self._counter(
+            "revet_public_root_refreshes",
+            "Refreshes of the public trust root, by the result (ok, failed).",
+            "result",
+        )
         self.audit = AuditMetrics(self.registry)
 
     def note_request(self, method: str, path: str) -> None:

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -14,6 +15,14 @@ class CanarySettings:
 
     image: str
     timeout_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class PublicRootSettings:
+    """The TUF repository of the public trust root, and the folder for what was seen of it."""
+
+    url: str
+    folder: Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +45,7 @@ class Settings:
         ingest_url: an ingest outside of the cluster; None: the Service, if any.
         quarantines: whether pods may be put in quarantine, where policies ask for it.
         canary: how to try whether the network enforces; None: there is no canary.
+        public_root: from where the public trust root is refreshed; None: it is not.
 
     """
 
@@ -54,6 +64,7 @@ class Settings:
     ingest_url: str | None = None
     quarantines: bool = False
     canary: CanarySettings | None = None
+    public_root: PublicRootSettings | None = None
 
     @property
     def canary_namespace(self) -> str:
@@ -96,3 +107,22 @@ def parse_url(text: str, flag: str) -> str:
     if not is_good or parts.path.strip("/") or parts.query or parts.fragment or parts.username:
         raise SettingsError(f"{flag} {text!r} must be https://HOST or https://HOST:PORT")
     return text.rstrip("/")
+
+
+def parse_public_root(url: str | None, folder: Path) -> PublicRootSettings | None:
+    """Check the URL of a TUF repository, if there is any.
+
+    Raises:
+        SettingsError: it is no https:// URL with a host.
+
+    """
+    if url is None:
+        return None
+    try:
+        parts = urlsplit(url)
+        is_good = bool(parts.scheme == "https" and parts.hostname and parts.port != 0)
+    except ValueError:
+        is_good = False
+    if not is_good or parts.query or parts.fragment or parts.username:
+        raise SettingsError(f"--public-root-tuf {url!r} must be https://HOST[:PORT][/PATH]")
+    return PublicRootSettings(url.rstrip("/"), folder)

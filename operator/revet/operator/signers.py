@@ -1,7 +1,7 @@
 """Asks the webhook which keys and trust roots it can't use: it alone reads and uses them."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from revet.adapters.kube import KubeError
@@ -22,12 +22,17 @@ class SignersWatch:
     """Knows what the replicas have said of each policy that asks for signatures."""
 
     def __init__(
-        self, context: Context, credentials: Credentials, prober: Prober | None = None
+        self,
+        context: Context,
+        credentials: Credentials,
+        root_problem: Callable[[str], str] = lambda _: "",
+        prober: Prober | None = None,
     ) -> None:
-        """Set up; nobody was asked yet."""
+        """Set up; nobody was asked yet. `root_problem` tells of the root that a uid relies on."""
         settings = context.settings
         self._context = context
         self._credentials = credentials
+        self._root_problem = root_problem
         self._prober = prober or Prober(
             context.objects, settings.namespace, settings.service, settings.webhook_url
         )
@@ -38,7 +43,8 @@ class SignersWatch:
 
     def problem(self, uid: str) -> str | None:
         """Return what can't be used of a policy, in words; None where not every replica told."""
-        return self._told.get(uid)
+        told, old = self._told.get(uid), self._root_problem(uid)
+        return "; ".join(each for each in (told, old) if each) if old else told
 
     async def run(self) -> None:
         """Ask, until cancelled."""

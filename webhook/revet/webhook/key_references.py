@@ -4,11 +4,16 @@ Whoever verifies needs libraries that take half a second to import, and many don
 """
 
 from collections.abc import Iterable, Iterator
+from typing import Final
 
 from revet.core.compiled_policy import CompiledPolicy
 from revet.core.model.policy_images import Verification
 from revet.core.model.policy_signers import Authority
+from revet.verify.public_good import CONFIG_MAP_NAME
 from revet.webhook.references import CONFIG_MAP, SECRET, Reference
+
+#: Where the operator keeps the newest root of the public instance.
+PUBLIC_ROOT: Final = Reference(CONFIG_MAP, CONFIG_MAP_NAME)
 
 
 def list_key_references(policies: Iterable[CompiledPolicy]) -> list[Reference]:
@@ -24,7 +29,9 @@ def list_key_references(policies: Iterable[CompiledPolicy]) -> list[Reference]:
 
 def references_of(item: Verification) -> Iterator[Reference]:
     """Yield the objects that one verification names."""
-    if item.trust_root is not None:
+    if item.trust_root is None:
+        yield PUBLIC_ROOT
+    else:
         yield Reference(CONFIG_MAP, item.trust_root.config_map_ref.name)
     yield from _authorities(item.any_of)
     for attestation in item.attestations:

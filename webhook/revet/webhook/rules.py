@@ -8,14 +8,16 @@ from collections.abc import Callable, Collection, Iterable
 from concurrent.futures import Executor
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 from revet.core.errors import Error
 from revet.core.model.image_facts import Demand
 from revet.core.model.policy_images import Verification
 from revet.verify.error import SignatureError
+from revet.verify.public_good import ROOT, read_bundled_root
 from revet.verify.rule import Place, Rule, compile_rule
-from revet.webhook.key_references import references_of
+from revet.webhook.key_references import PUBLIC_ROOT, references_of
 from revet.webhook.references import Data, Reference, References
 
 #: So soon a key or root is read; after that, the right to read it is missing.
@@ -99,7 +101,8 @@ class Rules:
     ) -> _Made:
         loop = asyncio.get_running_loop()
         try:
-            rule = await loop.run_in_executor(self._executor, compile_rule, item, self._read)
+            make = partial(compile_rule, item, self._read, self._read_public)
+            rule = await loop.run_in_executor(self._executor, make)
         except Exception as error:  # noqa: BLE001 -- whatever is wrong, what was good must count on
             text = str(error) if isinstance(error, Error) else f"{type(error).__name__}: {error}"
             self._complain(f"spec.images.verify {item.name}: {text}")
@@ -113,6 +116,11 @@ class Rules:
             what = "is not there" if data is None else f"has no key {place.key}"
             raise SignatureError(f"{self._references.describe(reference)} {what}")
         return data[place.key]
+
+    def _read_public(self) -> bytes:
+        """Return the public instance's root: as it was refreshed, else as it came with us."""
+        data = self._references.find(PUBLIC_ROOT) or {}
+        return data[ROOT] if ROOT in data else read_bundled_root()
 
     def _held(self, references: Iterable[Reference]) -> tuple[Data | None, ...]:
         return tuple(map(self._references.find, references))
