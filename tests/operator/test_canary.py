@@ -197,6 +197,16 @@ async def test_a_control_connection_that_is_not_made_ends_it(desk: Desk) -> None
     assert desk.cluster.made == ["server", "client"]
 
 
+async def test_a_client_that_fails_by_itself_says_nothing_of_connections(desk: Desk) -> None:
+    ended = {"exitCode": 137, "reason": "OOMKilled"}
+    failed = [{"name": "control", "state": {"terminated": ended}}]
+    desk.cluster.client = [{}, {"phase": "Failed", "initContainerStatuses": failed}]
+    assert await desk.tried() == ("Unknown", "ClientFailed")
+    told = desk.canary.told("strict")
+    assert told is not None
+    assert "control ended with 137: OOMKilled" in told.text
+
+
 @pytest.mark.parametrize("role", ["server", "client", "denial"])
 async def test_what_may_not_be_made_is_told(desk: Desk, role: str) -> None:
     desk.cluster.refused = role

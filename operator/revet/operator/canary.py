@@ -20,6 +20,7 @@ from revet.core.canary import (
     judge_control,
     read_address,
     read_exit,
+    read_words,
     recall,
     unknown,
 )
@@ -143,7 +144,7 @@ class Canary:
         client = await self._wait(made, CLIENT, lambda pod: read_exit(pod, CONTROL) is not None)
         if isinstance(client, Verdict):
             return client
-        wrong = judge_control(read_exit(client, CONTROL))
+        wrong = judge_control(read_exit(client, CONTROL), read_words(client, CONTROL))
         if wrong is not None:
             return wrong
         denial = await objects.create(render_denial(run, self._namespace, owner))
@@ -160,7 +161,7 @@ class Canary:
             return unknown("PolicyChanged", "somebody has changed the canary's NetworkPolicy")
         if code == Exit.THROUGH and self._clock() - since < self._least_s:
             return unknown("TooShort", "the connection was denied too late to tell")
-        return judge(code)
+        return judge(code, read_words(last, COMPARE))
 
     @property
     def _least_s(self) -> float:
