@@ -11,7 +11,7 @@ from typing import Final
 import pytest
 
 from e2e.api import Api, wait_for
-from e2e.canary import NAME, PLACE, ask, left, operator_with_canary, told
+from e2e.canary import NAME, PLACE, ask, left, operator_with_canary, seen, told
 from e2e.node.contents import canary_content, pause_content
 from e2e.node.enforcement import Enforcement
 from e2e.node.image import Image, write_image
@@ -87,7 +87,7 @@ def test_an_image_without_the_program_says_nothing_of_the_network(
 ) -> None:
     other = write_image(node.folder, "localhost/other", pause_content(node.programs.pause))
     node.add_image(other)
-    with _tried_with(running, other.pinned):
+    with _tried_with(running, other.pinned, STEP_S // 2):
         ask(running)
         message = _tell(api, "Unknown", "PodFailed")
     assert "serve ended with 128" in message
@@ -97,17 +97,35 @@ def test_an_image_without_the_program_says_nothing_of_the_network(
 def test_an_image_that_cannot_be_pulled_says_nothing_of_the_network(
     running: Release, api: Api
 ) -> None:
-    with _tried_with(running, f"localhost/absent@sha256:{'a' * 64}"):
+    with _tried_with(running, f"localhost/absent@sha256:{'a' * 64}", STEP_S // 2):
         ask(running)
         message = _tell(api, "Unknown", "ImageNotPulled")
     assert "localhost/absent" in message
 
 
+def test_pods_that_nobody_takes_away_end_by_themselves(
+    running: Release, api: Api, image: Image
+) -> None:
+    def phases() -> set[str]:
+        return {each["status"]["phase"] for each in api.items("Pod", PLACE)}
+
+    with _tried_with(running, image.pinned, STEP_S // 3):
+        ask(running)
+        seen(api, "NetworkPolicy", "denial")
+        running.operator.kill()
+        wait_for(lambda: phases() <= {"Failed", "Succeeded"}, "ended", 2 * _TRY_S)
+        server = seen(api, "Pod", "server")
+        assert server["status"]["reason"] == "DeadlineExceeded"
+        running.plane.kubectl("delete", "hardeningpolicy", NAME)
+        running.start_operator()
+        wait_for(lambda: not left(api), f"an empty {PLACE}", _TRY_S)
+
+
 @contextmanager
-def _tried_with(running: Release, image: str) -> Iterator[None]:
-    """Have the operator try with another image, until it is stopped."""
+def _tried_with(running: Release, image: str, step_s: int) -> Iterator[None]:
+    """Have the operator try with other values, until it is stopped."""
     running.operator.stop()
-    running.install(f"canary.pinnedImage={image}", f"canary.timeout={STEP_S // 2}")
+    running.install(f"canary.pinnedImage={image}", f"canary.timeout={step_s}")
     running.start_operator()
     try:
         yield
