@@ -5,7 +5,7 @@ SHELL := bash
 .DEFAULT_GOAL := help
 BIN := .venv/bin
 
-.PHONY: help setup lock check build test test-all e2e conformance bench bench-operator demo cluster cosign generate goldens
+.PHONY: help setup lock check build test test-all e2e conformance bench bench-operator demo cluster cosign node generate goldens
 
 help: ## List the targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
@@ -56,6 +56,9 @@ cluster: build ## Leave a control plane running and print its KUBECONFIG
 
 cosign: setup ## Build cosign, 10 minutes of CPU; without it, tests with it are skipped
 	$(BIN)/python -m e2e.cosign.build
+
+node: build ## Build a node's programs, 5 minutes of CPU; without them (or root), tests on a node are skipped
+	$(BIN)/python -m e2e.node.build
 
 generate: setup ## Write the generated files anew
 	$(BIN)/python tools/generate.py

@@ -16,9 +16,9 @@ IMAGE: Final = f"registry.example.com/revet@sha256:{'a' * 64}"
 
 
 @contextmanager
-def operator_with_canary(release: Release, step_s: int) -> Iterator[Release]:
+def operator_with_canary(release: Release, step_s: int, image: str = IMAGE) -> Iterator[Release]:
     """Run the operator with a canary, and leave the chart as it is without one."""
-    release.install(f"canary.pinnedImage={IMAGE}", f"canary.timeout={step_s}")
+    release.install(f"canary.pinnedImage={image}", f"canary.timeout={step_s}")
     try:
         release.start_operator()
         yield release

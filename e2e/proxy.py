@@ -10,11 +10,14 @@ _CHUNK: Final = 65536
 
 
 class Proxy:
-    """Forwards a port of loopback to another, while it is open; a context manager."""
+    """Forwards a port of loopback to another, while it is open; a context manager.
 
-    def __init__(self, target: int) -> None:
+    The listener may be one that was made elsewhere; it is closed at the end.
+    """
+
+    def __init__(self, target: int, listener: socket.socket | None = None) -> None:
         self._target = target
-        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._listener = listener or socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
         self._open = threading.Event()
         self._open.set()

@@ -38,7 +38,8 @@ def build_tool(name: str) -> Path:
     """Build one of them, such as `kubectl`."""
     position = list(_PACKAGES).index(name) + 1
     label = f"[{position}/{len(_PACKAGES)}] building {name}"
-    ldflags = _version_flags(name)
+    is_kubernetes = _PACKAGES[name].startswith(_KUBERNETES)
+    ldflags = kubernetes_flags() if is_kubernetes else "-s -w"
     return build_go(MODULE, [_PACKAGES[name]], [name], ldflags=ldflags, label=label)[0]
 
 
@@ -51,10 +52,8 @@ def module_version(module: str) -> str:
     return found[1]
 
 
-def _version_flags(name: str) -> str:
+def kubernetes_flags() -> str:
     """Tell a program its own version: without it the API server says v0.0.0-master."""
-    if not _PACKAGES[name].startswith(_KUBERNETES):
-        return "-s -w"
     version = module_version(_KUBERNETES)
     major, minor, _ = version.removeprefix("v").split(".")
     values = {"gitVersion": version, "gitMajor": major, "gitMinor": minor}

@@ -26,7 +26,8 @@ _ATTEMPTS = 3
 class ControlPlane:
     """A Kubernetes control plane without nodes, as a context manager.
 
-    `apiserver_flags` are added to every start of the API server; `port` is the one to try first.
+    `apiserver_flags` are added to every start of the API server; `port` is the one to try first;
+    `has_nodes` is for a test that brings a node.
     """
 
     def __init__(
@@ -34,6 +35,8 @@ class ControlPlane:
         tools: Tools | None = None,
         apiserver_flags: Sequence[str] = (),
         port: int | None = None,
+        *,
+        has_nodes: bool = False,
     ) -> None:
         self.tools = tools or build_tools()
         # Resolved: a pid is known to be ours by this path, and `down` may get another way to it.
@@ -46,7 +49,8 @@ class ControlPlane:
         self.kubeconfig = self.folder / "kubeconfig"
         self.audit_log = self.folder / "logs" / "audit.log"
         self.port = port or free_port()
-        self._apiserver_flags = tuple(apiserver_flags)
+        self._has_nodes = has_nodes
+        self._apiserver_flags = (*apiserver_flags, *(flags.for_nodes() if has_nodes else ()))
         self._etcd = Process("etcd", self.folder)
         self._apiserver = Process("kube-apiserver", self.folder)
         self._controllers = Process("kube-controller-manager", self.folder)
@@ -201,8 +205,8 @@ class ControlPlane:
         self._etcd.start([str(self.tools.etcd), *flags.etcd(self.folder)])
 
     def _start_controllers(self) -> None:
-        argv = [str(self.tools.controller_manager), *flags.controller_manager(self.folder)]
-        self._controllers.start(argv)
+        own = flags.controller_manager(self.folder, has_nodes=self._has_nodes)
+        self._controllers.start([str(self.tools.controller_manager), *own])
 
     def _start_apiserver_on_free_port(self) -> None:
         """Start it and write the kubeconfigs; a port taken meanwhile is changed for another."""

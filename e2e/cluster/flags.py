@@ -49,8 +49,13 @@ def apiserver(folder: Path, port: int, audit_log: Path) -> list[str]:
     ]
 
 
-def controller_manager(folder: Path) -> list[str]:
-    """Without a port of its own, and without the controller that waits for nodes."""
+def for_nodes() -> list[str]:
+    """Return what the API server is given besides where a kubelet is to come: it has few rights."""
+    return ["--authorization-mode=Node", "--enable-admission-plugins=NodeRestriction"]
+
+
+def controller_manager(folder: Path, *, has_nodes: bool = False) -> list[str]:
+    """Without a port of its own; where no node comes, without the controller that waits for it."""
     pki = folder / "pki"
     return [
         f"--kubeconfig={pki}/controllers.kubeconfig",
@@ -62,7 +67,7 @@ def controller_manager(folder: Path) -> list[str]:
         "--kube-api-burst=1000",
         f"--service-account-private-key-file={pki}/service-accounts.key",
         f"--root-ca-file={pki}/ca.crt",
-        "--controllers=*,-node-lifecycle-controller",
+        *([] if has_nodes else ["--controllers=*,-node-lifecycle-controller"]),
     ]
 
 

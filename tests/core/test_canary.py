@@ -13,6 +13,7 @@ from revet.core.canary import (
     judge_control,
     read_address,
     read_exit,
+    read_words,
     recall,
 )
 from revet.core.check import Level
@@ -32,6 +33,10 @@ _PLACE: Final = ("r1", "revet-system-canary", _IMAGE, _OWNER, 120)
 
 def _pod(phase: str = "Pending", **status: object) -> Manifest:
     return {"status": {"phase": phase, **status}}
+
+
+def _ended(name: str, code: int, **state: str) -> Manifest:
+    return {"name": name, "state": {"terminated": {"exitCode": code, **state}}}
 
 
 def _waiting(reason: str, message: str = "") -> Manifest:
@@ -54,6 +59,17 @@ def _waiting(reason: str, message: str = "") -> Manifest:
         (_pod("Running"), "TimedOut", "still Running"),
         (_pod("Failed", reason="DeadlineExceeded"), "PodFailed", "DeadlineExceeded"),
         (_pod("Failed", reason="Evicted", message="disk"), "PodFailed", "has ended: disk"),
+        (
+            _pod("Failed", containerStatuses=[_ended("serve", 128, message="no revet-canary")]),
+            "PodFailed",
+            "has ended: serve ended with 128: no revet-canary",
+        ),
+        (_pod("Failed"), "PodFailed", "has ended: no reason is given"),
+        (
+            {**_waiting("ContainerCreating"), "metadata": {"namespace": "revet-system-canary"}},
+            "TimedOut",
+            "when its time was over; Events in revet-system-canary may say why",
+        ),
         (None, "Deleted", "somebody has deleted the canary's server"),
         ({}, "TimedOut", "still Pending"),
     ],
@@ -79,10 +95,32 @@ def test_only_two_ends_say_something(code: int, truth: Truth, reason: str) -> No
     assert judge(code)[:2] == (truth, reason)
 
 
-def test_without_a_control_connection_nothing_is_said() -> None:
+@pytest.mark.parametrize(
+    ("code", "reason"),
+    [(4, "ControlFailed"), (1, "ClientFailed"), (3, "ClientFailed"), (137, "ClientFailed")],
+)
+def test_without_a_control_connection_nothing_is_said(code: int, reason: str) -> None:
     assert judge_control(0) is None
-    told = [judge_control(code) for code in (1, 3, 4, 137)]
-    assert {each.reason for each in told if each} == {"ControlFailed"}
+    told = judge_control(code)
+    assert told
+    assert told[:2] == (Truth.UNKNOWN, reason)
+    # Only where it was tried is there something to say of a connection.
+    assert ("no connection was made" in told.text) == (code == 4)
+
+
+def test_the_last_words_of_what_failed_are_told() -> None:
+    trace = "Traceback:\n  File x\nModuleNotFoundError: No module named 'revet'\n\n"
+    control = _ended("control", 1, reason="Error", message=trace)
+    words = read_words(_pod(initContainerStatuses=[control]), "control")
+    assert words == "control ended with 1: ModuleNotFoundError: No module named 'revet'"
+    for told in (judge_control(1, words), judge(1, words)):
+        assert told
+        assert told.text == f"the canary's client failed: {words}"
+    killed = _pod(containerStatuses=[_ended("compare", 137, reason="OOMKilled")])
+    assert read_words(killed, "compare") == "compare ended with 137: OOMKilled"
+    assert read_words(killed, "control") == ""
+    assert len(read_words(_pod(containerStatuses=[_ended("x", 1, message="y" * 4096)]))) < 300
+    assert read_words(_pod("Succeeded", containerStatuses=[_ended("x", 0, message="done")])) == ""
 
 
 def test_what_a_pod_has_come_to_is_read_of_its_status() -> None:
@@ -91,7 +129,7 @@ def test_what_a_pod_has_come_to_is_read_of_its_status() -> None:
     states = [{"name": "serve", "state": {"running": {}}}]
     assert read_address({"status": {**running, "containerStatuses": states}}) == "10.0.0.1"
     assert read_address({}) == ""
-    ended = {"name": "control", "state": {"terminated": {"exitCode": 4}}}
+    ended = _ended("control", 4)
     assert read_exit(_pod(initContainerStatuses=[ended]), "control") == 4
     assert read_exit(_pod(initContainerStatuses=[ended]), "compare") is None
     odd = {"name": "control", "state": {"terminated": {}}}

@@ -12,6 +12,7 @@ from revet.adapters.address import Address
 from revet.adapters.events import EventRecorder
 from revet.adapters.kube import Kube
 from revet.adapters.log import Log
+from revet.operator import canary
 from revet.operator.context import Context
 from revet.operator.feeds import Feeds
 from revet.operator.metrics import Metrics
@@ -19,6 +20,7 @@ from revet.operator.picture import Picture
 from revet.operator.queue import Queue
 from revet.operator.settings import Settings
 from revet.operator.writer import Writer
+from tests.operator.canary_desk import Desk
 from tests.operator.surveys import listed_surveyor
 from tests.operator.test_writer import Written
 
@@ -52,3 +54,14 @@ async def context(output: io.BytesIO) -> AsyncIterator[Context]:
             now=lambda: datetime.now(UTC),
             recorder=EventRecorder(Kube(client), "revet-operator", lambda: "now", clock, print),
         )
+
+
+@pytest.fixture
+async def desk(context: Context, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Desk]:
+    """Give a canary that does not dawdle; at its end nothing is left of it."""
+    for name in ("_DUE_EVERY_S", "_ASK_EVERY_S", "_AGAIN_S"):
+        monkeypatch.setattr(canary, name, 0.001)
+    made = Desk(context)
+    yield made
+    await made.stop()
+    assert made.cluster.there == {}

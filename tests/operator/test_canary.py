@@ -1,146 +1,16 @@
 """The canary against pods whose status a test writes: what it says, and that nothing is left."""
 
 import asyncio
-import json
-from collections.abc import AsyncIterator
-from copy import deepcopy
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
-from typing import Any
+from datetime import timedelta
 
 import pytest
 
-from revet.adapters.kube import KubeError
 from revet.core.canary_exit import Exit
-from revet.core.model.meta import Manifest
-from revet.operator import canary
 from revet.operator.canary import Canary
-from revet.operator.context import Context
 from revet.operator.picture import Key
-from revet.operator.settings import CanarySettings
-from tests.operator.test_writer import Written
-from tests.support.manifests import policy
+from tests.operator.canary_desk import CONTROLLED, Desk, Status, compared, ended
 from tests.webhook.harness import until
-
-IMAGE = f"registry.example.com/revet@sha256:{'0' * 64}"
-START = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
-Status = dict[str, Any]
-
-
-def _ended(name: str, code: int) -> list[Manifest]:
-    return [{"name": name, "state": {"terminated": {"exitCode": code}}}]
-
-
-RUNS: Status = {
-    "phase": "Running",
-    "podIP": "10.0.0.1",
-    "containerStatuses": [{"name": "serve", "state": {"running": {}}}],
-}
-CONTROLLED: Status = {"phase": "Running", "initContainerStatuses": _ended("control", Exit.SHOWN)}
-
-
-def _compared(code: int) -> Status:
-    return {**CONTROLLED, "phase": "Failed", "containerStatuses": _ended("compare", code)}
-
-
-class Cluster(Written):
-    """A namespace with what the canary makes in it; each pod comes to what a test says."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.there: dict[tuple[str, str], Manifest] = {}
-        self.made: list[str] = []
-        self.refused = ""
-        self.server: list[Status] = [{}, RUNS]
-        self.client: list[Status] = [{}, CONTROLLED, CONTROLLED, _compared(Exit.SHOWN)]
-
-    async def create(self, manifest: Manifest) -> Manifest:
-        """Make it, or refuse."""
-        kind, name = manifest["kind"], manifest["metadata"]["name"]
-        role = name.rpartition("-")[2]
-        if role == self.refused:
-            raise KubeError(f"no {role} here", 403)
-        made = deepcopy(manifest)
-        made["metadata"] |= {"uid": f"{role}-{len(self.made)}", "generation": 1}
-        self.made.append(role)
-        self.there[kind, name] = made
-        return deepcopy(made)
-
-    async def get(self, kind: str, name: str, namespace: str = "") -> Manifest | None:
-        """Give it, a pod in its next state."""
-        if kind == "ClusterRole":
-            return {"metadata": {"uid": "owner"}}
-        assert namespace == "revet-system-canary"
-        found = self.there.get((kind, name))
-        if found is not None and kind == "Pod":
-            states = self.server if name.endswith("server") else self.client
-            found = {**found, "status": states.pop(0) if len(states) > 1 else states[0]}
-        return found
-
-    async def list(self, kind: str, *_: object, **__: object) -> list[Manifest]:
-        """Give all that is left."""
-        return [each for (there, _), each in self.there.items() if there == kind]
-
-    async def delete(self, manifest: Manifest) -> None:
-        """Take it away."""
-        del self.there[manifest["kind"], manifest["metadata"]["name"]]
-
-
-class Desk:
-    """A canary, with a policy that asks for it, on a clock that a test turns."""
-
-    def __init__(self, context: Context) -> None:
-        self.cluster, self.now = Cluster(), START
-        settings = replace(context.settings, canary=CanarySettings(IMAGE, 0.2))
-        self.context = replace(
-            context, settings=settings, objects=self.cluster, now=lambda: self.now
-        )
-        self.ask()
-        self.canary = Canary(self.context)
-        self._task: asyncio.Task[None] | None = None
-
-    def start(self) -> None:
-        """Have it run, until it is stopped."""
-        self._task = asyncio.create_task(self.canary.run())
-
-    async def stop(self) -> None:
-        """End it, as the operator's end does."""
-        if self._task is not None:
-            assert not self._task.done()
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
-            self._task = None
-
-    def ask(self, version: int = 1, wish: str = "Enabled", **status: object) -> None:
-        """See the policy, at a version."""
-        manifest = policy("strict", {"tier": "prod"}, network={"canary": wish})
-        metadata = {"uid": "p", "resourceVersion": f"{version}", "generation": version}
-        manifest["metadata"] |= metadata
-        if status:
-            manifest["status"] = status
-        self.context.picture.see_policy(json.loads(json.dumps(manifest)), gone=False)
-
-    async def tried(self) -> tuple[str, str]:
-        """Return what was said when it was tried, and all of it was taken away again."""
-        before = self.canary._outcome
-        if self._task is None:
-            self.start()
-        await until(lambda: self.canary._outcome is not before)
-        await until(lambda: not self.canary._is_unclean)
-        assert self.cluster.there == {}
-        told = self.canary.told("strict")
-        assert told is not None
-        return told.truth, told.reason
-
-
-@pytest.fixture
-async def desk(context: Context, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Desk]:
-    for name in ("_DUE_EVERY_S", "_ASK_EVERY_S", "_AGAIN_S"):
-        monkeypatch.setattr(canary, name, 0.001)
-    made = Desk(context)
-    yield made
-    await made.stop()
-    assert made.cluster.there == {}
 
 
 async def test_a_dropped_connection_is_told_with_its_time(desk: Desk) -> None:
@@ -157,18 +27,18 @@ async def test_a_network_that_enforces_nothing_is_told(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Canary, "_least_s", 0.0)
-    desk.cluster.client = [CONTROLLED, _compared(Exit.THROUGH)]
+    desk.cluster.client = [CONTROLLED, compared(Exit.THROUGH)]
     assert await desk.tried() == ("False", "NotDropped")
 
 
 async def test_a_connection_that_was_denied_too_late_says_nothing(desk: Desk) -> None:
-    desk.cluster.client = [CONTROLLED, _compared(Exit.THROUGH)]
+    desk.cluster.client = [CONTROLLED, compared(Exit.THROUGH)]
     assert await desk.tried() == ("Unknown", "TooShort")
 
 
 @pytest.mark.parametrize("code", [Exit.SHOWN, Exit.THROUGH])
 async def test_where_somebody_changed_the_denial_nothing_is_said(desk: Desk, code: Exit) -> None:
-    desk.cluster.client = [CONTROLLED, *[CONTROLLED] * 40, _compared(code)]
+    desk.cluster.client = [CONTROLLED, *[CONTROLLED] * 40, compared(code)]
     desk.start()
     await until(lambda: "denial" in desk.cluster.made)
     [denial] = await desk.cluster.list("NetworkPolicy")
@@ -191,10 +61,20 @@ async def test_a_server_that_does_not_come_is_told(desk: Desk, server: Status, r
 
 
 async def test_a_control_connection_that_is_not_made_ends_it(desk: Desk) -> None:
-    failed = {"phase": "Failed", "initContainerStatuses": _ended("control", Exit.UNCLEAR)}
+    failed = {"phase": "Failed", "initContainerStatuses": ended("control", Exit.UNCLEAR)}
     desk.cluster.client = [{}, failed]
     assert await desk.tried() == ("Unknown", "ControlFailed")
     assert desk.cluster.made == ["server", "client"]
+
+
+async def test_a_client_that_fails_by_itself_says_nothing_of_connections(desk: Desk) -> None:
+    ended = {"exitCode": 137, "reason": "OOMKilled"}
+    failed = [{"name": "control", "state": {"terminated": ended}}]
+    desk.cluster.client = [{}, {"phase": "Failed", "initContainerStatuses": failed}]
+    assert await desk.tried() == ("Unknown", "ClientFailed")
+    told = desk.canary.told("strict")
+    assert told is not None
+    assert "control ended with 137: OOMKilled" in told.text
 
 
 @pytest.mark.parametrize("role", ["server", "client", "denial"])
@@ -242,23 +122,6 @@ async def test_without_an_image_it_says_so_and_ends(desk: Desk) -> None:
     assert told is not None
     assert (told.truth, told.reason) == ("Unknown", "NotInstalled")
     assert desk.cluster.made == []
-
-
-async def test_what_a_killed_one_has_left_is_taken_away_first(desk: Desk) -> None:
-    left: Manifest = {"kind": "Pod", "metadata": {"name": "canary-old-server"}}
-    desk.cluster.there["Pod", "canary-old-server"] = left
-    desk.ask(2, "Disabled")
-    desk.start()
-    await until(lambda: not desk.cluster.there)
-    assert desk.cluster.made == []
-
-
-async def test_our_end_takes_away_what_is_under_way(desk: Desk) -> None:
-    desk.cluster.server = [{"phase": "Pending"}]
-    desk.start()
-    await until(lambda: desk.cluster.there)
-    await desk.stop()
-    assert desk.cluster.there == {}
 
 
 async def test_a_restart_is_no_reason_to_try_again(desk: Desk) -> None:

@@ -28,6 +28,7 @@ _PULLING: Final = frozenset(
     {"ErrImagePull", "ImagePullBackOff", "ErrImageNeverPull", "InvalidImageName"}
 )
 _STARTING: Final = frozenset({"ContainerCreating", "PodInitializing"})
+_MOST_WORDS: Final = 200
 _ENDED: Final = frozenset({"Succeeded", "Failed"})
 
 
@@ -96,13 +97,25 @@ def read_exit(pod: Manifest, container: str) -> int | None:
     return None
 
 
+def read_words(pod: Manifest, container: str | None = None) -> str:
+    """Return how a container ended and its last words; of a pod the first that ended so."""
+    for each in _states(pod):
+        ended = _map(_map(each, "state"), "terminated")
+        if ended.get("exitCode") and container in {None, each.get("name")}:
+            lines = str(ended.get("message") or ended.get("reason") or "").split("\n")
+            words = [line.strip() for line in lines if line.strip()]
+            said = f": {words[-1][:_MOST_WORDS]}" if words else ""
+            return f"{each.get('name')} ended with {ended['exitCode']}{said}"
+    return ""
+
+
 def has_ended(pod: Manifest) -> bool:
     """Tell whether nothing will come of a pod any more."""
     return _map(pod, "status").get("phase") in _ENDED
 
 
-def judge(code: int | None) -> Verdict:
-    """Say what the end of the comparison shows."""
+def judge(code: int | None, words: str = "") -> Verdict:
+    """Say what the end of the comparison shows; words are those of a client that failed."""
     if code == Exit.SHOWN:
         text = "a connection that a NetworkPolicy denies was dropped, beside one that it allows"
         return Verdict(Truth.TRUE, "Dropped", text)
@@ -111,15 +124,23 @@ def judge(code: int | None) -> Verdict:
         return Verdict(Truth.FALSE, "NotDropped", text)
     if code == Exit.UNCLEAR:
         return unknown("ControlFailed", "the connection that is allowed was not made any more")
-    return unknown("ClientFailed", f"the canary's client ended with {code}")
+    return _client_failed(code, words)
 
 
-def judge_control(code: int | None) -> Verdict | None:
+def judge_control(code: int | None, words: str = "") -> Verdict | None:
     """Say what is wrong where the connection without a NetworkPolicy was not made."""
     if code == Exit.SHOWN:
         return None
+    if code == Exit.UNCLEAR:
+        text = "without any NetworkPolicy of ours no connection was made between two pods"
+        return unknown("ControlFailed", text)
+    # It says nothing of a connection: it may not even have been started.
+    return _client_failed(code, words)
+
+
+def _client_failed(code: int | None, words: str) -> Verdict:
     return unknown(
-        "ControlFailed", "without any NetworkPolicy of ours no connection was made between two pods"
+        "ClientFailed", f"the canary's client failed: {words or f'it ended with {code}'}"
     )
 
 
@@ -133,7 +154,8 @@ def find_obstacle(pod: Manifest | None, role: str) -> Verdict:
             why = each.get("message") or each.get("reason") or "no reason is given"
             return unknown("NotScheduled", f"the canary's {role} could not be scheduled: {why}")
     if has_ended(pod):
-        why = status.get("message") or status.get("reason") or "no reason is given"
+        why = status.get("message") or status.get("reason") or read_words(pod)
+        why = why or "no reason is given"
         return unknown("PodFailed", f"the canary's {role} has ended: {why}")
     for each in _states(pod):
         waiting = _map(_map(each, "state"), "waiting")
@@ -145,7 +167,11 @@ def find_obstacle(pod: Manifest | None, role: str) -> Verdict:
                 return unknown("ImageNotPulled", text)
             return unknown("NotStarted", f"the canary's {role} could not be started: {why}")
     phase = status.get("phase") or "Pending"
-    return unknown("TimedOut", f"the canary's {role} was still {phase} when its time was over")
+    # What hinders a sandbox or a volume is in no status.
+    place = _map(pod, "metadata").get("namespace") or "its namespace"
+    more = f"; Events in {place} may say why" if phase == "Pending" else ""
+    text = f"the canary's {role} was still {phase} when its time was over{more}"
+    return unknown("TimedOut", text)
 
 
 def unknown(reason: str, text: str) -> Verdict:

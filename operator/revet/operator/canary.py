@@ -5,6 +5,7 @@ One for all policies that ask: it is the network that is tried, and not a policy
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from secrets import token_hex
 from typing import Final
 
@@ -20,6 +21,7 @@ from revet.core.canary import (
     judge_control,
     read_address,
     read_exit,
+    read_words,
     recall,
     unknown,
 )
@@ -34,6 +36,7 @@ from revet.operator.picture import Key, PolicySeen
 _DUE_EVERY_S: Final = 2.0
 _AGAIN_S: Final = 60.0
 _ASK_EVERY_S: Final = 1.0
+_END_S: Final = 5.0
 _KINDS: Final = ("Pod", "NetworkPolicy")
 _NOT_INSTALLED: Final = "the chart's value canary.pinnedImage names no image to try with"
 
@@ -71,19 +74,29 @@ class Canary:
         """Try when it is time to, until cancelled."""
         if self._settings is None:
             return
-        while True:
-            try:
-                if self._is_unclean:
-                    await self._sweep()
-                if self._is_due():
-                    await self._try()
-            except KubeError as error:
-                self._context.log.complain(f"canary: {error}")
-                await asyncio.sleep(_AGAIN_S)
-            except Exception as error:  # noqa: BLE001 -- the leader must not end by it
-                self._context.log.fail(error, about="canary")
-                await asyncio.sleep(_AGAIN_S)
-            await asyncio.sleep(_DUE_EVERY_S)
+        try:
+            while True:
+                await self._take_turn()
+                await asyncio.sleep(_DUE_EVERY_S)
+        except asyncio.CancelledError:
+            # Wherever our end meets us, be it in the midst of taking away; but it waits for nobody.
+            if self._is_unclean:
+                with suppress(KubeError, TimeoutError):
+                    await asyncio.wait_for(self._sweep(), _END_S)
+            raise
+
+    async def _take_turn(self) -> None:
+        try:
+            if self._is_unclean:
+                await self._sweep()
+            if self._is_due():
+                await self._try()
+        except KubeError as error:
+            self._context.log.complain(f"canary: {error}")
+            await asyncio.sleep(_AGAIN_S)
+        except Exception as error:  # noqa: BLE001 -- the leader must not end by it
+            self._context.log.fail(error, about="canary")
+            await asyncio.sleep(_AGAIN_S)
 
     def _recall(self) -> None:
         """Take over what was told: a restart is no reason to try again."""
@@ -121,9 +134,6 @@ class Canary:
             shown = await self._attempt()
         except KubeError as error:
             shown = unknown("Refused", str(error))
-        except asyncio.CancelledError:
-            await self._sweep()
-            raise
         self._outcome = Outcome(shown, self._context.now())
         self._tried = {name: _version(seen) for name, seen in asking.items()}
         self._context.log.write("canary", status=shown.truth, reason=shown.reason)
@@ -143,7 +153,7 @@ class Canary:
         client = await self._wait(made, CLIENT, lambda pod: read_exit(pod, CONTROL) is not None)
         if isinstance(client, Verdict):
             return client
-        wrong = judge_control(read_exit(client, CONTROL))
+        wrong = judge_control(read_exit(client, CONTROL), read_words(client, CONTROL))
         if wrong is not None:
             return wrong
         denial = await objects.create(render_denial(run, self._namespace, owner))
@@ -160,7 +170,7 @@ class Canary:
             return unknown("PolicyChanged", "somebody has changed the canary's NetworkPolicy")
         if code == Exit.THROUGH and self._clock() - since < self._least_s:
             return unknown("TooShort", "the connection was denied too late to tell")
-        return judge(code)
+        return judge(code, read_words(last, COMPARE))
 
     @property
     def _least_s(self) -> float:

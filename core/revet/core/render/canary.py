@@ -84,6 +84,8 @@ def _container(name: str, image: str, args: list[str]) -> Manifest:
         "image": image,
         "command": [_PROGRAM],
         "args": args,
+        # So that the status says why it failed: the pod is soon gone, and its log with it.
+        "terminationMessagePolicy": "FallbackToLogsOnError",
         "resources": {"requests": _RESOURCES, "limits": _RESOURCES},
         "securityContext": {
             "allowPrivilegeEscalation": False,
