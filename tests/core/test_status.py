@@ -124,3 +124,15 @@ def test_keys_that_cannot_be_used_are_told(signers: str | None, told: tuple[str,
     assert _told(policy_status(policy, 1, facts, None, NOW))["SignersUsable"] == told
     # Who wants no signatures is told nothing of them.
     assert "SignersUsable" not in _told(policy_status(POLICY, 1, facts, None, NOW))
+
+
+def test_what_runs_is_told_where_signatures_are_asked_for() -> None:
+    rule = {"name": "ci", "images": ["*"], "anyOf": [{"key": {"pem": "x"}}]}
+    asking = build_policy(images={"verify": [rule]})
+    verified = replace(FACTS, images=(Truth.TRUE, "Verified", "2 images that run"))
+    for policy, facts, told in (
+        (asking, FACTS, ("Unknown", "NotAudited", 1)),
+        (asking, verified, ("True", "Verified", 1)),
+        (POLICY, verified, None),
+    ):
+        assert _told(policy_status(policy, 1, facts, None, NOW)).get("ImagesVerified") == told

@@ -18,6 +18,7 @@ _MOST_NAMED: Final = 5
 #: A condition that no policy has that never was valid.
 _ONLY_OF_VALID: Final = "Enforcing"
 _RUNTIME: Final = (VIOLATIONS, FEED)
+_NOT_SEEN: Final = (Truth.UNKNOWN, "NotAudited", "what runs was not looked at yet")
 _PAUSED: Final = "revet.dev/paused is set: nothing is written or put back"
 
 
@@ -49,6 +50,7 @@ class Facts:
         top: of the last audit.
         signers: which keys and trust roots the webhook can't use, in words; empty where it can use
             all, None where no replica has told of all.
+        images: what was found of the images that run; None where that is not known yet.
         runtime: what is told of the runtime sensors; None where that is not known yet.
         enforced: what the canary has shown; None where it has not run yet.
 
@@ -75,6 +77,7 @@ class Facts:
     counts: Counts | None = None
     top: tuple[TopFinding, ...] = ()
     signers: str | None = None
+    images: tuple[Truth, str, str] | None = None
     runtime: Verdict | None = None
     enforced: CanaryVerdict | None = None
 
@@ -149,6 +152,7 @@ def _observe(
     yield Observed("BaselineApplied", *_baseline(policy, facts))
     if policy.spec.images is not None and policy.spec.images.verify:
         yield Observed("SignersUsable", *_signers(facts))
+        yield Observed("ImagesVerified", *(facts.images or _NOT_SEEN))
     if facts.runtime is not None:
         yield facts.runtime.violations
         yield facts.runtime.feed

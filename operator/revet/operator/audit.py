@@ -15,9 +15,13 @@ from revet.core.compiled_policy import Applied, CompiledPolicy, apply
 from revet.core.errors import ManifestError
 from revet.core.kinds import BY_NAME, TEMPLATES
 from revet.core.ledger import Ledger, Place
+from revet.core.model.condition import Truth
+from revet.core.model.image_facts import NOT_ASKED
+from revet.core.workload import Subject
 from revet.operator.context import Context
 from revet.operator.picture import Key
 from revet.operator.reports import Reports
+from revet.operator.rounds import Asker, Nobody, Rounds
 from revet.operator.sightings import Sightings
 
 #: To list Secrets is to read them all, and no audit is worth that.
@@ -34,12 +38,13 @@ _AT_ONCE: Final = 25
 class Audit:
     """Counts, for each policy, what it selects and what of it is not as it says."""
 
-    def __init__(self, context: Context) -> None:
-        """Start without a count."""
+    def __init__(self, context: Context, asker: Asker | None = None) -> None:
+        """Start without a count; `asker` tells of images that run."""
         self._context = context
         self._clock = asyncio.get_running_loop().time
         self.ledger = Ledger()
         self._reports = Reports(context, self.ledger)
+        self._rounds = Rounds(context, asker or Nobody(), self._touch)
         self._seen = Sightings(self._touch, context.log.complain, context.feeds)
         #: What is to be judged, by namespace: some objects, or None for all of them.
         self._due: dict[str, set[Place] | None] = {}
@@ -81,6 +86,11 @@ class Audit:
             tasks.create_task(self._tell())
             tasks.create_task(self._sweep())
             tasks.create_task(self._reports.run())
+            tasks.create_task(self._rounds.run())
+
+    def images_told(self, policy: str) -> tuple[Truth, str, str] | None:
+        """Return what there is to say of the images that run; None before the first count."""
+        return self._rounds.told(policy) if policy in self.tallies else None
 
     async def _sweep(self) -> None:
         while True:
@@ -170,16 +180,20 @@ class Audit:
         concerned = [each for each in applied if place[0] in each.policy.judged_kinds]
         data = self._seen.shelf.get(namespace, place) if concerned else None
         if data is None:
-            return self.ledger.drop(namespace, place)
+            return self._drop(namespace, place)
         try:
             records = self._inspect(namespace, place, data, applied, concerned)
         except ManifestError as error:
             self._context.log.complain(f"an object can't be read, it is not counted: {error}")
-            return self.ledger.drop(namespace, place)
+            return self._drop(namespace, place)
         except Exception as error:  # noqa: BLE001 -- an odd object must not stop the count of all
             self._context.log.fail(error, about="audit")
-            return self.ledger.drop(namespace, place)
+            return self._drop(namespace, place)
         return self.ledger.put(namespace, place, records)
+
+    def _drop(self, namespace: str, place: Place) -> set[str]:
+        self._rounds.forget((namespace, place))
+        return self.ledger.drop(namespace, place)
 
     def _inspect(
         self,
@@ -191,7 +205,10 @@ class Audit:
     ) -> list[Record]:
         kind = BY_NAME[place[0]]
         subject = read_object(kind.group, kind.name, data)
-        decision = inspect(subject, data, applied, self._seen.neighbours)
+        images = NOT_ASKED
+        if isinstance(subject, Subject):
+            images = self._rounds.see((namespace, place), subject, data, applied)
+        decision = inspect(subject, data, applied, self._seen.neighbours, images=images)
         noted = (note(each, subject, namespace, decision) for each in concerned)
         return [record for record in noted if record is not None]
 

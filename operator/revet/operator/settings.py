@@ -36,6 +36,7 @@ class Settings:
         ingest_url: an ingest outside of the cluster; None: the Service, if any.
         quarantines: whether pods may be put in quarantine, where policies ask for it.
         canary: how to try whether the network enforces; None: there is no canary.
+        image_interval_s: seconds in which each image that runs is verified once.
 
     """
 
@@ -54,6 +55,7 @@ class Settings:
     ingest_url: str | None = None
     quarantines: bool = False
     canary: CanarySettings | None = None
+    image_interval_s: float = 21600
 
     @property
     def canary_namespace(self) -> str:

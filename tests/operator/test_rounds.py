@@ -1,0 +1,287 @@
+"""The rounds of running images: who is asked when, what is kept of the answers, who hears of it."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+import pytest
+
+from revet.core.compiled_policy import Applied, CompiledPolicy, apply
+from revet.core.ledger import Place
+from revet.core.model.condition import Truth
+from revet.core.model.image_facts import NOT_ASKED, Fault
+from revet.core.verification import ToVerify
+from revet.core.workload import read
+from revet.operator import rounds as module
+from revet.operator.context import Context
+from revet.operator.inquiry import Answer, Untold
+from revet.operator.rounds import At, Rounds
+from tests.support.policy_builder import build_policy
+from tests.webhook.harness import until
+
+KEY: Final = {"configMapRef": {"name": "k", "key": "p"}}
+RULE: Final = {"name": "ci", "images": ["r.example/*"], "anyOf": [{"key": KEY}]}
+PROD: Final = {"tier": "prod"}
+BAD: Final = (Fault("no signature"),)
+DOWN: Final = (Fault("r.example: answered 503", is_unknown=True),)
+
+
+class Webhook:
+    """Answers as the test says, when it says so."""
+
+    def __init__(self) -> None:
+        self.answers: dict[str, Answer] = {}
+        self.asked: list[str] = []
+        self.running = self.most = 0
+        self.may_answer = asyncio.Event()
+        self.may_answer.set()
+        self.is_closed = False
+
+    async def ask(self, wanted: ToVerify) -> Answer:
+        """Answer, all being well with what the test has said nothing of."""
+        self.asked.append(wanted.image)
+        self.running += 1
+        self.most = max(self.most, self.running)
+        await self.may_answer.wait()
+        self.running -= 1
+        return self.answers.get(wanted.image, ())
+
+    async def close(self) -> None:
+        """Note that it was closed."""
+        self.is_closed = True
+
+
+class World:
+    """The rounds, a webhook, and a time of day that the test moves."""
+
+    def __init__(self, context: Context, period_s: float) -> None:
+        self.webhook = Webhook()
+        self.touched: list[tuple[str, Place]] = []
+        self.now = datetime(2026, 1, 2, tzinfo=UTC)
+        settings = replace(context.settings, image_interval_s=period_s)
+        self.context = replace(context, settings=settings, now=lambda: self.now)
+        self.rounds = Rounds(self.context, self.webhook, lambda *at: self.touched.append(at))
+
+    @asynccontextmanager
+    async def going(self) -> AsyncIterator[None]:
+        """Let them go round."""
+        task = asyncio.create_task(self.rounds.run())
+        yield
+        assert not task.done()
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        assert self.webhook.is_closed
+
+    def see(self, name: str, *images: str, policies: tuple[Applied, ...] = ()) -> list[Fault]:
+        """See a pod; return what is known of the images that it runs."""
+        containers = [{"name": f"c{each}", "image": image} for each, image in enumerate(images)]
+        spec = {"containers": containers}
+        made = {"kind": "Pod", "metadata": {"name": name, "namespace": "shop"}, "spec": spec}
+        document = json.dumps(made).encode()
+        applied = policies or applied_by("strict")
+        facts = self.rounds.see(at(name), read("", "Pod", document), document, applied)
+        demand = applied[0].policy.demand
+        assert demand is not None
+        return [fault for each in images for fault in facts.faults(demand, each) or ()]
+
+    def metric(self, line: str) -> bool:
+        """Tell whether the metrics say that."""
+        return line.encode() in self.context.metrics.expose().splitlines()
+
+
+def at(name: str) -> At:
+    """Return where a pod is."""
+    return "shop", ("Pod", name)
+
+
+def applied_by(*names: str, **images: object) -> tuple[Applied, ...]:
+    """Return policies that ask for signatures."""
+    told = {"verify": [RULE], **images}
+    compiled = [CompiledPolicy.of(build_policy(name, images=told)) for name in names]
+    return apply(compiled, "shop", PROD, frozenset())
+
+
+def image(number: int) -> str:
+    """Return one of many images."""
+    return f"r.example/app@sha256:{number:064x}"
+
+
+@pytest.fixture(autouse=True)
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let no time go by between two questions; what paces them has a test of its own."""
+    monkeypatch.setattr(module, "_GAP_S", 0.0)
+    monkeypatch.setattr(module, "_SOON_S", 0.01)
+
+
+@pytest.fixture
+def make(context: Context) -> Callable[[float], World]:
+    """Give what makes a world with a period."""
+    return lambda period_s: World(context, period_s)
+
+
+@pytest.fixture
+async def world(make: Callable[[float], World]) -> World:
+    return make(3600.0)
+
+
+async def test_a_digest_is_asked_about_once_however_many_run_it(world: World) -> None:
+    for number in range(50):
+        world.see(f"p{number}", image(1), image(2))
+    async with world.going():
+        await until(lambda: len(world.touched) == 100)
+        assert sorted(world.webhook.asked) == [image(1), image(2)]
+        # All pods that run it hear of it, and then know it.
+        assert world.see("p7", image(1)) == []
+        assert world.see("new", image(2)) == []
+    assert sorted(world.webhook.asked) == [image(1), image(2)]
+
+
+async def test_a_verdict_that_stays_is_no_news(make: Callable[[float], World]) -> None:
+    world = make(0.02)
+    world.webhook.answers[image(1)] = BAD
+    assert [each.is_unknown for each in world.see("web", image(1))] == [True]
+    async with world.going():
+        await until(lambda: len(world.webhook.asked) > 5)
+        assert world.touched == [at("web")]
+        assert world.see("web", image(1)) == list(BAD)
+        world.webhook.answers[image(1)] = ()
+        await until(lambda: len(world.touched) == 2)
+        assert world.see("web", image(1)) == []
+
+
+async def test_an_outage_is_told_with_the_last_verdict(make: Callable[[float], World]) -> None:
+    world = make(0.02)
+    world.webhook.answers[image(1)] = BAD
+    world.see("web", image(1))
+    async with world.going():
+        await until(lambda: len(world.touched) == 1)
+        world.webhook.answers[image(1)] = DOWN
+        await until(lambda: len(world.touched) == 2)
+        [fault] = world.see("web", image(1))
+        assert fault.is_unknown
+        assert fault.text == (
+            "r.example: answered 503; when it was last verified, 2026-01-02T00:00Z: no signature"
+        )
+        assert world.rounds.told("strict") == (
+            Truth.UNKNOWN,
+            "NotTold",
+            f"1 could not be verified, such as {image(1)}: {fault.text}",
+        )
+        assert world.metric('revet_running_images{result="unknown"} 1.0')
+        world.now += timedelta(milliseconds=10)
+        asked = len(world.webhook.asked)
+        await until(lambda: len(world.webhook.asked) > asked + 2)
+        # The same answer again is no news, and so nothing is written.
+        assert len(world.touched) == 2
+        world.webhook.answers[image(1)] = ()
+        await until(lambda: len(world.touched) == 3)
+        assert world.see("web", image(1)) == []
+
+
+async def test_no_more_than_some_are_asked_about_at_once(world: World) -> None:
+    world.webhook.may_answer.clear()
+    for number in range(40):
+        world.see(f"p{number}", image(number))
+    async with world.going():
+        await until(lambda: world.webhook.running == module._AT_ONCE)
+        assert world.metric("revet_running_images_due 36.0")
+        assert world.metric('revet_running_images{result="pending"} 40.0')
+        world.webhook.may_answer.set()
+        await until(lambda: len(world.touched) == 40)
+    assert world.webhook.most == module._AT_ONCE
+    assert len(world.webhook.asked) == 40
+    assert world.metric('revet_running_images{result="verified"} 40.0')
+    assert world.metric("revet_running_images_age_seconds 0.0")
+
+
+async def test_one_begins_some_time_after_the_other(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_GAP_S", 0.05)
+    for number in range(5):
+        world.see(f"p{number}", image(number))
+    began = asyncio.get_running_loop().time()
+    async with world.going():
+        await until(lambda: len(world.touched) == 5)
+    assert asyncio.get_running_loop().time() - began >= 4 * 0.05
+
+
+async def test_where_nobody_can_be_asked_all_wait(world: World) -> None:
+    for number in range(30):
+        world.webhook.answers[image(number)] = Untold("nobody is there", is_nobody=True)
+        world.see(f"p{number}", image(number))
+    async with world.going():
+        await until(lambda: len(world.webhook.asked) > 3 * module._AT_ONCE)
+        assert world.touched == []
+        assert [each.text for each in world.see("p1", image(1))] == ["it has not been verified yet"]
+        assert world.rounds.told("strict")[:2] == (Truth.UNKNOWN, "Verifying")
+        world.webhook.answers.clear()
+        await until(lambda: len(world.touched) == 30)
+
+
+async def test_what_nobody_renews_counts_no_more(world: World) -> None:
+    world.see("web", image(1))
+    async with world.going():
+        await until(lambda: world.touched)
+    world.now += timedelta(seconds=2 * 3600 + 600)
+    assert world.see("web", image(1)) == []
+    world.now += timedelta(seconds=1)
+    [fault] = world.see("web", image(1))
+    assert fault.is_unknown
+    assert "it was not verified for too long" in fault.text
+
+
+async def test_what_runs_no_more_is_forgotten(world: World) -> None:
+    world.see("web", image(1), image(2))
+    world.see("api", image(2))
+    world.rounds.forget(at("web"))
+    world.rounds.forget(at("web"))
+    async with world.going():
+        await until(lambda: world.touched)
+        assert world.webhook.asked == [image(2)]
+        # A policy that asks for nothing, or none at all, is no reason to ask.
+        none = apply([CompiledPolicy.of(build_policy())], "shop", PROD, frozenset())
+        document = b'{"metadata": {"name": "api"}}'
+        facts = world.rounds.see(at("api"), read("", "Pod", document), document, none)
+        assert facts is NOT_ASKED
+        assert not world.rounds._images
+        assert world.rounds._roster.next_due() == float("inf")
+
+
+async def test_a_pod_that_goes_while_it_is_asked_about(world: World) -> None:
+    world.webhook.may_answer.clear()
+    world.see("web", image(1))
+    async with world.going():
+        await until(lambda: world.webhook.running == 1)
+        world.rounds.forget(at("web"))
+        world.webhook.may_answer.set()
+        await until(lambda: world.webhook.running == 0)
+        world.see("api", image(2))
+        await until(lambda: world.touched)
+    assert world.touched == [at("api")]
+
+
+async def test_each_policy_is_told_of_its_own(world: World) -> None:
+    world.webhook.answers[image(1)] = BAD
+    both = applied_by("one", "two")
+    world.see("web", image(1), policies=both[:1])
+    world.see("api", image(2), policies=both)
+    async with world.going():
+        await until(lambda: len(world.touched) == 2)
+    assert world.rounds.told("one")[:2] == (Truth.FALSE, "NotVerified")
+    assert world.rounds.told("two")[:2] == (Truth.TRUE, "Verified")
+    assert world.rounds.told("three")[:2] == (Truth.TRUE, "NothingRuns")
+    assert sorted(world.webhook.asked) == [image(1), image(2)]
+
+
+async def test_there_is_an_end_to_what_is_remembered(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_MOST", 3)
+    told = [world.see(f"p{number}", image(number)) for number in range(5)]
+    assert ["are verified" in each[0].text for each in told] == [False] * 3 + [True] * 2
+    assert all(each[0].is_unknown for each in told)
