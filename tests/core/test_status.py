@@ -130,9 +130,13 @@ def test_what_runs_is_told_where_signatures_are_asked_for() -> None:
     rule = {"name": "ci", "images": ["*"], "anyOf": [{"key": {"pem": "x"}}]}
     asking = build_policy(images={"verify": [rule]})
     verified = replace(FACTS, images=(Truth.TRUE, "Verified", "2 images that run"))
-    for policy, facts, told in (
-        (asking, FACTS, ("Unknown", "NotAudited", 1)),
-        (asking, verified, ("True", "Verified", 1)),
-        (POLICY, verified, None),
+    good = policy_status(asking, 1, verified, None, NOW)
+    for policy, facts, old, told in (
+        (asking, FACTS, None, None),
+        (asking, verified, None, ("True", "Verified", 1)),
+        (POLICY, verified, None, None),
+        # After a start what was told stays until there is something new.
+        (asking, FACTS, good, ("True", "Verified", 1)),
+        (POLICY, FACTS, good, None),
     ):
-        assert _told(policy_status(policy, 1, facts, None, NOW)).get("ImagesVerified") == told
+        assert _told(policy_status(policy, 1, facts, old, NOW)).get("ImagesVerified") == told

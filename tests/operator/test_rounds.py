@@ -1,113 +1,22 @@
 """The rounds of running images: who is asked when, what is kept of the answers, who hears of it."""
 
 import asyncio
-import json
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
-from dataclasses import replace
-from datetime import UTC, datetime, timedelta
-from typing import Final
+from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
 
-from revet.core.compiled_policy import Applied, CompiledPolicy, apply
-from revet.core.ledger import Place
+from revet.core.compiled_policy import CompiledPolicy, apply
+from revet.core.last_found import Result
 from revet.core.model.condition import Truth
-from revet.core.model.image_facts import NOT_ASKED, Fault
-from revet.core.verification import ToVerify
+from revet.core.model.image_facts import NOT_ASKED
 from revet.core.workload import read
 from revet.operator import rounds as module
 from revet.operator.context import Context
-from revet.operator.inquiry import Answer, Untold
-from revet.operator.rounds import At, Rounds
+from revet.operator.inquiry import Untold
+from tests.operator.running import BAD, DOWN, PROD, World, applied_by, at, image
 from tests.support.policy_builder import build_policy
 from tests.webhook.harness import until
-
-KEY: Final = {"configMapRef": {"name": "k", "key": "p"}}
-RULE: Final = {"name": "ci", "images": ["r.example/*"], "anyOf": [{"key": KEY}]}
-PROD: Final = {"tier": "prod"}
-BAD: Final = (Fault("no signature"),)
-DOWN: Final = (Fault("r.example: answered 503", is_unknown=True),)
-
-
-class Webhook:
-    """Answers as the test says, when it says so."""
-
-    def __init__(self) -> None:
-        self.answers: dict[str, Answer] = {}
-        self.asked: list[str] = []
-        self.running = self.most = 0
-        self.may_answer = asyncio.Event()
-        self.may_answer.set()
-        self.is_closed = False
-
-    async def ask(self, wanted: ToVerify) -> Answer:
-        """Answer, all being well with what the test has said nothing of."""
-        self.asked.append(wanted.image)
-        self.running += 1
-        self.most = max(self.most, self.running)
-        await self.may_answer.wait()
-        self.running -= 1
-        return self.answers.get(wanted.image, ())
-
-    async def close(self) -> None:
-        """Note that it was closed."""
-        self.is_closed = True
-
-
-class World:
-    """The rounds, a webhook, and a time of day that the test moves."""
-
-    def __init__(self, context: Context, period_s: float) -> None:
-        self.webhook = Webhook()
-        self.touched: list[tuple[str, Place]] = []
-        self.now = datetime(2026, 1, 2, tzinfo=UTC)
-        settings = replace(context.settings, image_interval_s=period_s)
-        self.context = replace(context, settings=settings, now=lambda: self.now)
-        self.rounds = Rounds(self.context, self.webhook, lambda *at: self.touched.append(at))
-
-    @asynccontextmanager
-    async def going(self) -> AsyncIterator[None]:
-        """Let them go round."""
-        task = asyncio.create_task(self.rounds.run())
-        yield
-        assert not task.done()
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
-        assert self.webhook.is_closed
-
-    def see(self, name: str, *images: str, policies: tuple[Applied, ...] = ()) -> list[Fault]:
-        """See a pod; return what is known of the images that it runs."""
-        containers = [{"name": f"c{each}", "image": image} for each, image in enumerate(images)]
-        spec = {"containers": containers}
-        made = {"kind": "Pod", "metadata": {"name": name, "namespace": "shop"}, "spec": spec}
-        document = json.dumps(made).encode()
-        applied = policies or applied_by("strict")
-        facts = self.rounds.see(at(name), read("", "Pod", document), document, applied)
-        demand = applied[0].policy.demand
-        assert demand is not None
-        return [fault for each in images for fault in facts.faults(demand, each) or ()]
-
-    def metric(self, line: str) -> bool:
-        """Tell whether the metrics say that."""
-        return line.encode() in self.context.metrics.expose().splitlines()
-
-
-def at(name: str) -> At:
-    """Return where a pod is."""
-    return "shop", ("Pod", name)
-
-
-def applied_by(*names: str, **images: object) -> tuple[Applied, ...]:
-    """Return policies that ask for signatures."""
-    told = {"verify": [RULE], **images}
-    compiled = [CompiledPolicy.of(build_policy(name, images=told)) for name in names]
-    return apply(compiled, "shop", PROD, frozenset())
-
-
-def image(number: int) -> str:
-    """Return one of many images."""
-    return f"r.example/app@sha256:{number:064x}"
 
 
 @pytest.fixture(autouse=True)
@@ -285,3 +194,24 @@ async def test_there_is_an_end_to_what_is_remembered(
     told = [world.see(f"p{number}", image(number)) for number in range(5)]
     assert ["are verified" in each[0].text for each in told] == [False] * 3 + [True] * 2
     assert all(each[0].is_unknown for each in told)
+
+
+async def test_the_first_count_waits_for_the_first_turns(world: World) -> None:
+    world.webhook.may_answer.clear()
+    for number in range(6):
+        world.see(f"p{number}", image(number))
+    async with world.going():
+        waiting = asyncio.create_task(world.rounds.settle(60))
+        await until(lambda: world.webhook.running == module._AT_ONCE)
+        assert not waiting.done()
+        world.webhook.may_answer.set()
+        await waiting
+        assert len(world.webhook.asked) == 6
+    # Where there is nothing to wait for, or nobody, it does not.
+    world.webhook.answers[image(7)] = Untold("nobody is there", is_nobody=True)
+    await world.rounds.settle(60)
+    world.see("late", image(7))
+    await world.rounds.settle(0)
+    async with world.going():
+        await world.rounds.settle(60)
+    assert world.rounds.count()[Result.PENDING] == 1

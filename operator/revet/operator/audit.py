@@ -33,6 +33,7 @@ _RARELY: Final = 20.0  # times as long as to count took
 _RESTS: Final = 0.2  # times as long as the last namespace took: others need their turn
 _SWEEP_S: Final = 60.0  # nobody waits for what nobody has changed
 _AT_ONCE: Final = 25
+_FIRST_ROUND_S: Final = 30.0
 
 
 class Audit:
@@ -55,6 +56,7 @@ class Audit:
         self._stale: set[str] = set()
         self._counted_at = float("-inf")
         self._told_s = _TOLD_S
+        self._is_open = False
         self._drained = asyncio.Event()
         self._first = asyncio.Event()
         self.tallies: dict[str, Tally] = {}
@@ -112,12 +114,12 @@ class Audit:
     async def _judge_all(self) -> None:
         """Judge until nothing is due."""
         began = self._clock()
-        while self._due:
-            namespace = next(iter(self._due))
-            places = self._due.pop(namespace)
-            before = self._clock()
-            await self._judge_namespace(namespace, places)
-            await asyncio.sleep((self._clock() - before) * _RESTS)
+        await self._drain()
+        if not self._is_open:
+            # Else each start would take back what was told, and tell it again a moment later.
+            await self._rounds.settle(_FIRST_ROUND_S)
+            await self._drain()
+            self._is_open = True
         selected = {each for each in self._seen.shelf.namespaces if self._applies(each)}
         if selected and self._judged.issuperset(selected):
             self._judged.clear()
@@ -126,6 +128,14 @@ class Audit:
         # What is found is whole from now on, and there is a report for all that there should be.
         self._reports.open()
         self._drained.set()
+
+    async def _drain(self) -> None:
+        while self._due:
+            namespace = next(iter(self._due))
+            places = self._due.pop(namespace)
+            before = self._clock()
+            await self._judge_namespace(namespace, places)
+            await asyncio.sleep((self._clock() - before) * _RESTS)
 
     async def _tell(self) -> None:
         """Count when all is judged, not too often; but a policy that has no count gets one."""

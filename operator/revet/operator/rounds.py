@@ -83,6 +83,7 @@ class Rounds:
         self._images: dict[ToVerify, _Image] = {}
         self._by_place: dict[At, tuple[ToVerify, ...]] = {}
         self._news = asyncio.Event()
+        self._answered = asyncio.Event()
         self._turn = asyncio.Lock()
         self._not_before = 0.0
         self._problem = ""
@@ -126,6 +127,14 @@ class Rounds:
         """Count the images by how it stands with them."""
         return Counter(each.last.result(self._since()) for each in self._images.values())
 
+    async def settle(self, at_most_s: float) -> None:
+        """Wait until every image has had its first turn, or nobody is there to be asked."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(at_most_s):
+                while self.count()[Result.PENDING] and not self._problem:
+                    self._answered.clear()
+                    await self._answered.wait()
+
     async def run(self) -> None:
         """Ask about one image after the other, until cancelled."""
         try:
@@ -140,6 +149,7 @@ class Rounds:
             image = await self._next()
             answer = await self._asker.ask(image)
             self._take(image, answer)
+            self._answered.set()
 
     async def _next(self) -> ToVerify:
         async with self._turn:
