@@ -94,10 +94,10 @@ async def test_an_outage_is_told_with_the_last_verdict(make: Callable[[float], W
 async def test_no_more_than_some_are_asked_about_at_once(world: World) -> None:
     world.webhook.may_answer.clear()
     for number in range(40):
-        world.see(f"p{number}", image(number))
+        world.see(f"p{number}", image(number, f"r{number % 4}.example"))
+    assert world.metric("revet_running_images_due 40.0")
     async with world.going():
         await until(lambda: world.webhook.running == module._AT_ONCE)
-        assert world.metric("revet_running_images_due 36.0")
         assert world.metric('revet_running_images{result="pending"} 40.0')
         world.webhook.may_answer.set()
         await until(lambda: len(world.touched) == 40)
@@ -105,6 +105,24 @@ async def test_no_more_than_some_are_asked_about_at_once(world: World) -> None:
     assert len(world.webhook.asked) == 40
     assert world.metric('revet_running_images{result="verified"} 40.0')
     assert world.metric("revet_running_images_age_seconds 0.0")
+
+
+async def test_a_slow_registry_holds_up_no_other(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_BUSY_S", 0.01)
+    world.webhook.may_answer.clear()
+    world.webhook.slow = "a.example"
+    for number in range(30):
+        world.see(f"slow{number}", image(number, "a.example"))
+        world.see(f"quick{number}", image(number, "z.example"))
+    async with world.going():
+        await until(lambda: len(world.touched) == 30)
+        assert {place[1][1][:5] for place in world.touched} == {"quick"}
+        assert sum("a.example" in each for each in world.webhook.asked) == module._MOST_OF_ONE
+        world.webhook.may_answer.set()
+        await until(lambda: len(world.touched) == 60)
+    assert len(world.webhook.asked) == 60
 
 
 async def test_one_begins_some_time_after_the_other(
@@ -196,13 +214,16 @@ async def test_there_is_an_end_to_what_is_remembered(
     assert all(each[0].is_unknown for each in told)
 
 
-async def test_the_first_count_waits_for_the_first_turns(world: World) -> None:
+async def test_the_first_count_waits_for_the_first_turns(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_BUSY_S", 0.01)
     world.webhook.may_answer.clear()
     for number in range(6):
         world.see(f"p{number}", image(number))
     async with world.going():
         waiting = asyncio.create_task(world.rounds.settle(60))
-        await until(lambda: world.webhook.running == module._AT_ONCE)
+        await until(lambda: world.webhook.running == module._MOST_OF_ONE)
         assert not waiting.done()
         world.webhook.may_answer.set()
         await waiting

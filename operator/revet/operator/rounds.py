@@ -14,6 +14,7 @@ from datetime import datetime
 from typing import Final, Protocol
 
 from revet.core.compiled_policy import Applied
+from revet.core.image import host_of
 from revet.core.last_found import LastFound, Result, describe, since
 from revet.core.ledger import Place
 from revet.core.model.condition import Truth
@@ -28,6 +29,9 @@ from revet.operator.roster import Roster
 #: So many are asked about at once, and one begins so long after the other: at a start, too.
 _AT_ONCE: Final = 4
 _GAP_S: Final = 0.25
+#: Of one registry; one that is slow must not hold up the images of others.
+_MOST_OF_ONE: Final = 2
+_BUSY_S: Final = 1.0
 #: Where there was nobody to ask, or nobody who knew of the policy yet.
 _SOON_S: Final = 10.0
 #: A verdict that was not renewed for two periods and this does not count any more.
@@ -85,6 +89,7 @@ class Rounds:
         self._news = asyncio.Event()
         self._answered = asyncio.Event()
         self._turn = asyncio.Lock()
+        self._asking: Counter[str] = Counter()
         self._not_before = 0.0
         self._problem = ""
         context.metrics.images.follow(self.count, self._age_s, self._count_late)
@@ -147,7 +152,11 @@ class Rounds:
     async def _work(self) -> None:
         while True:
             image = await self._next()
-            answer = await self._asker.ask(image)
+            self._asking[host_of(image.image)] += 1
+            try:
+                answer = await self._asker.ask(image)
+            finally:
+                self._asking[host_of(image.image)] -= 1
             self._take(image, answer)
             self._answered.set()
 
@@ -158,8 +167,12 @@ class Rounds:
                 at = max(self._roster.next_due(), self._not_before)
                 wait_s = at - self._clock()
                 if wait_s <= 0:
-                    self._not_before = self._clock() + _GAP_S
-                    return self._roster.take()
+                    image = self._roster.take()
+                    if self._asking[host_of(image.image)] < _MOST_OF_ONE:
+                        self._not_before = self._clock() + _GAP_S
+                        return image
+                    self._roster.put_off(image, self._clock() + _BUSY_S)
+                    continue
                 with suppress(TimeoutError):
                     async with asyncio.timeout(wait_s if wait_s < float("inf") else None):
                         await self._news.wait()
