@@ -26,6 +26,7 @@ CHANGES: Final[Mapping[str, Any]] = {
     "monitoring.rules": True,
     "monitoring.labels": {"release": "prometheus"},
     "operator.auditInterval": 60,
+    "operator.imageInterval": 3600,
     "operator.quarantine": True,
     "webhook.url": "https://revet.example.com:9443",
     "webhook.staleAfter": 60,

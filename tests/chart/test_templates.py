@@ -264,9 +264,11 @@ def test_a_digest_wins_over_a_tag() -> None:
 
 def test_a_long_interval_is_written_in_digits() -> None:
     values = {"operator.auditInterval": 2_000_000, "webhook.staleAfter": 3_000_000}
+    values |= {"operator.imageInterval": 4_000_000}
     text = render_text(values)
     assert "--audit-interval=2000000\n" in text
     assert "--stale-after=3000000\n" in text
+    assert "--image-interval=4000000\n" in text
 
 
 def test_alerts_ask_for_metrics_that_there_are(everything: list[Manifest]) -> None:

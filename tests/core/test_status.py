@@ -124,3 +124,19 @@ def test_keys_that_cannot_be_used_are_told(signers: str | None, told: tuple[str,
     assert _told(policy_status(policy, 1, facts, None, NOW))["SignersUsable"] == told
     # Who wants no signatures is told nothing of them.
     assert "SignersUsable" not in _told(policy_status(POLICY, 1, facts, None, NOW))
+
+
+def test_what_runs_is_told_where_signatures_are_asked_for() -> None:
+    rule = {"name": "ci", "images": ["*"], "anyOf": [{"key": {"pem": "x"}}]}
+    asking = build_policy(images={"verify": [rule]})
+    verified = replace(FACTS, images=(Truth.TRUE, "Verified", "2 images that run"))
+    good = policy_status(asking, 1, verified, None, NOW)
+    for policy, facts, old, told in (
+        (asking, FACTS, None, None),
+        (asking, verified, None, ("True", "Verified", 1)),
+        (POLICY, verified, None, None),
+        # After a start what was told stays until there is something new.
+        (asking, FACTS, good, ("True", "Verified", 1)),
+        (POLICY, FACTS, good, None),
+    ):
+        assert _told(policy_status(policy, 1, facts, old, NOW)).get("ImagesVerified") == told

@@ -11,10 +11,14 @@ import pytest
 
 from revet.adapters.kube import Collection, Kube, KubeError, WatchEvent
 from revet.core.ledger import Place
+from revet.core.model.condition import Truth
+from revet.core.model.image_facts import Fault
+from revet.core.verification import ToVerify
 from revet.operator import audit
 from revet.operator.audit import Audit
 from revet.operator.context import Context
 from revet.operator.feeds import Feeds
+from revet.operator.inquiry import Answer
 from revet.operator.picture import Key
 from tests.support.manifests import Manifest, namespace, pod, policy
 from tests.webhook.harness import until
@@ -203,3 +207,65 @@ async def test_a_policy_that_goes_is_counted_no_more(auditing: Audit, context: C
     assert auditing.tallies == {}
     told = context.metrics.expose().splitlines()
     assert [line for line in told if b'policy="strict"' in line] == []
+
+
+DIGEST = f"sha256:{'a' * 64}"
+KEY = {"configMapRef": {"name": "k", "key": "p"}}
+RULE = {"name": "ci", "images": ["registry.example/*"], "anyOf": [{"key": KEY}]}
+
+
+class Unsigned:
+    """Says of all images that they are not signed."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    async def ask(self, wanted: ToVerify) -> Answer:
+        """Say so."""
+        self.asked.append(wanted.image)
+        return (Fault("no signature"),)
+
+    async def close(self) -> None:
+        """Have nothing to let go of."""
+
+
+async def test_what_runs_is_asked_about_by_the_digest_that_its_node_tells(
+    context: Context, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("_SETTLE_S", "_RESTS", "_TOLD_S"):
+        monkeypatch.setattr(audit, name, 0)
+    images = {"verify": [RULE], "digest": "Pin", "registries": ["registry.example/"]}
+    manifest = _stamp(policy("strict", LABELS, images=images))
+    manifest["metadata"] |= {"resourceVersion": "2", "generation": 2}
+    context.picture.see_policy(manifest, gone=False)
+    world.objects[PODS] = [_pod("p1")]
+    feeds = Feeds(asyncio.get_running_loop().time, context.log.complain)
+    webhook = Unsigned()
+    made = Audit(replace(context, kube=world, feeds=feeds), webhook)
+    assert made.images_told("strict") is None
+    tasks = [asyncio.create_task(each) for each in (feeds.run(world), made.run())]
+    made.look_again(["shop"])
+    await until(lambda: made.tallies)
+    assert webhook.asked == []
+    assert made.tallies["strict"].findings["image-signature"] == 0
+    assert made.tallies["strict"].counts(1).not_checked == 1
+    assert made.images_told("strict") == (
+        Truth.TRUE,
+        "NothingRuns",
+        "no image runs of which it asks that",
+    )
+    runs = json.loads(_pod("p1"))
+    told = {"name": "app", "imageID": f"registry.example/app@{DIGEST}"}
+    runs["status"] = {"phase": "Running", "containerStatuses": [told]}
+    world.tell("MODIFIED", json.dumps(runs).encode())
+    await until(lambda: made.tallies["strict"].findings["image-signature"] == 1)
+    assert webhook.asked == [f"registry.example/app@{DIGEST}"]
+    [found] = [each for each in made.tallies["strict"].top() if "no signature" in each.message]
+    assert found.message == f"image registry.example/app:1@{DIGEST}: no signature"
+    assert found.control == "image-signature"
+    world.tell("DELETED", _pod("p1"))
+    await until(lambda: made.tallies["strict"].counts(1).workloads == 0)
+    assert not made._rounds._images
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

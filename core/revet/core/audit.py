@@ -14,10 +14,11 @@ from revet.core.engine import mend, safe_fixes
 from revet.core.item import Item
 from revet.core.kinds import BY_NAME
 from revet.core.model.catalog import CONTROLS
+from revet.core.model.image_facts import NOT_ASKED, ImageFacts
 from revet.core.model.mode import Mode
 from revet.core.model.pod import Pod
 from revet.core.model.policy_status import Counts, TopFinding
-from revet.core.pinning import ASSUMED
+from revet.core.pinning import Assumed
 from revet.core.surroundings import UNSEEN, Surroundings
 from revet.core.workload import Subject
 
@@ -67,18 +68,20 @@ def inspect(
     applied: Sequence[Applied],
     around: Surroundings = UNSEEN,
     *,
+    images: ImageFacts = NOT_ASKED,
     is_live: bool = True,
 ) -> Decision:
     """Judge an object as it is, and tell apart what enforcing would not refuse.
 
     A finding is spared where the policies' patches, which come only with Enforce, take it away;
     what only the patched pod shows comes last. All of a pod that a node mirrors is spared: refusing
-    it would change nothing there. Only what `is_live` can be one, a file may say anything.
+    it would change nothing there. Only what `is_live` can be one, a file may say anything. `images`
+    is what is known of the images that run.
     """
     if isinstance(subject, Item):
         item = subject.within(around)
         return decide_item(item, applied, at_most=Mode.ENFORCE, stands=True)
-    pod = subject.pod(around)
+    pod = subject.pod(around, images)
     decision = decide(pod, applied, is_pod=subject.is_pod, at_most=Mode.ENFORCE)
     if not decision.verdicts:
         return decision
@@ -184,7 +187,8 @@ def _judge_mended(
 ) -> Decision | None:
     """Judge the pod as the policies' patches would make it; None: they would not change it.
 
-    Nobody is asked for digests: those that would be pinned count as pinned.
+    Nobody is asked for digests: those that would be pinned count as pinned. What is known of the
+    images that run stays known.
     """
     patching = [
         check
@@ -193,11 +197,13 @@ def _judge_mended(
         for check in each.policy.checks
         if check.patch
     ]
-    assumed = Pod(subject.template, pod.namespace, pod.around, ASSUMED)
-    if not any(True for _ in safe_fixes(assumed, patching)):
+    assumed = Assumed(pod.images)
+    before = Pod(subject.template, pod.namespace, pod.around, assumed)
+    if not any(True for _ in safe_fixes(before, patching)):
         return None
     parsed: Json = msgspec.json.decode(document)
-    mended = Pod(mend(parsed, subject.prefix, patching, ASSUMED)[0], pod.namespace, pod.around)
+    template = mend(parsed, subject.prefix, patching, assumed)[0]
+    mended = Pod(template, pod.namespace, pod.around, pod.images)
     return decide(mended, applied, is_pod=subject.is_pod, at_most=Mode.ENFORCE)
 
 

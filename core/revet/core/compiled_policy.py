@@ -168,7 +168,7 @@ def changes(spec: HardeningPolicySpec) -> dict[str, Change]:
         )
     if images is not None and images.verify:
         known = changed.get("image-signature", Change())
-        settings = replace(known.settings, demand=_demand(images))
+        settings = replace(known.settings, demand=_demand(images), pins=_pins(images))
         changed["image-signature"] = Change(known.mode or Mode.ENFORCE, settings=settings)
     return changed
 

@@ -15,6 +15,7 @@ ORDER: Final = (
     "NetworkEnforced",
     "BaselineApplied",
     "SignersUsable",
+    "ImagesVerified",
     "Compliant",
     "RuntimeViolations",
     "RuntimeFeedHealthy",

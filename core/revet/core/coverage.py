@@ -1,11 +1,11 @@
-"""Which images a policy asks signatures of; apart, since facts of images know no pods."""
+"""Which images a policy asks signatures or digests of; apart: facts of images know no pods."""
 
 from functools import lru_cache
 from typing import Final
 
 from revet.core.glob import matches
-from revet.core.image import canonical_name, split_reference
-from revet.core.model.image_facts import Demand
+from revet.core.image import canonical_name, host_of, is_name, is_pinned, split_reference
+from revet.core.model.image_facts import Demand, RegistryAccess
 from revet.core.model.policy_images import Verification
 
 _DOCKER_HUB: Final = "docker.io"
@@ -29,6 +29,13 @@ def is_about(verification: Verification, reference: str) -> bool:
             if any(matches(each, form) for each in {glob, _plain(glob)} for form in forms):
                 return True
     return False
+
+
+def may_ask(access: RegistryAccess, reference: str) -> bool:
+    """Return whether a reference names a tag, at a registry that the policy names."""
+    name = canonical_name(reference)
+    is_tag = not is_pinned(reference) and "@" not in reference
+    return is_tag and is_name(name) and host_of(name) in access.named
 
 
 def name_image(reference: str) -> str:

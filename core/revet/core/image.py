@@ -61,6 +61,16 @@ def split_reference(reference: str) -> ImageReference:
     return ImageReference(head + slash + name, tag, digest)
 
 
+def with_digest(reference: str, digest: str) -> str:
+    """Return the reference with that digest, and with its tag."""
+    return f"{split_reference(reference).tagged}@{digest}"
+
+
+def host_of(canonical: str) -> str:
+    """Return the registry of a canonical name."""
+    return canonical.partition("/")[0]
+
+
 def canonical_name(reference: str) -> str:
     """Return the name as a runtime completes it: `nginx` is `docker.io/library/nginx`."""
     name = split_reference(reference).name

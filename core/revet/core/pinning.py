@@ -10,8 +10,17 @@ from typing import Final
 
 from revet.core.check import Assignment
 from revet.core.compiled_policy import Applied
-from revet.core.image import canonical_name, images, is_name, is_pinned, split_reference
-from revet.core.model.image_facts import Answer, ImageFacts, RegistryAccess, Resolved
+from revet.core.coverage import may_ask
+from revet.core.image import images, split_reference
+from revet.core.model.image_facts import (
+    NOT_ASKED,
+    Answer,
+    Demand,
+    Fault,
+    ImageFacts,
+    RegistryAccess,
+    Resolved,
+)
 from revet.core.model.meta import PINNED_ANNOTATION
 from revet.core.model.mode import Mode
 from revet.core.model.pod import Pod
@@ -46,27 +55,24 @@ class Question:
 class Assumed(ImageFacts):
     """Answers as if every registry that may be asked had told a digest.
 
-    For those who want to know what pinning would leave, and ask nobody.
+    For those who want to know what pinning would leave, and ask nobody. What is known besides,
+    `beside` tells.
     """
+
+    def __init__(self, beside: ImageFacts = NOT_ASKED) -> None:
+        self._beside = beside
 
     def answer(self, access: RegistryAccess, reference: str) -> Answer | None:
         """Return some digest for what would be asked."""
         return _SOME_DIGEST if may_ask(access, reference) else None
 
+    def faults(self, demand: Demand, image: str) -> tuple[Fault, ...] | None:
+        """Return what is known of an image."""
+        return self._beside.faults(demand, image)
 
-ASSUMED: Final = Assumed()
-
-
-def may_ask(access: RegistryAccess, reference: str) -> bool:
-    """Return whether a reference names a tag, at a registry that the policy names."""
-    name = canonical_name(reference)
-    is_tag = not is_pinned(reference) and "@" not in reference
-    return is_tag and is_name(name) and host_of(name) in access.named
-
-
-def host_of(canonical: str) -> str:
-    """Return the registry of a canonical name."""
-    return canonical.partition("/")[0]
+    def running(self, pointer: str) -> str | None:
+        """Return the digest that runs."""
+        return self._beside.running(pointer)
 
 
 def questions(

@@ -18,6 +18,7 @@ _MOST_NAMED: Final = 5
 #: A condition that no policy has that never was valid.
 _ONLY_OF_VALID: Final = "Enforcing"
 _RUNTIME: Final = (VIOLATIONS, FEED)
+_IMAGES: Final = "ImagesVerified"
 _PAUSED: Final = "revet.dev/paused is set: nothing is written or put back"
 
 
@@ -49,6 +50,7 @@ class Facts:
         top: of the last audit.
         signers: which keys and trust roots the webhook can't use, in words; empty where it can use
             all, None where no replica has told of all.
+        images: what was found of the images that run; None where that is not known yet.
         runtime: what is told of the runtime sensors; None where that is not known yet.
         enforced: what the canary has shown; None where it has not run yet.
 
@@ -75,6 +77,7 @@ class Facts:
     counts: Counts | None = None
     top: tuple[TopFinding, ...] = ()
     signers: str | None = None
+    images: tuple[Truth, str, str] | None = None
     runtime: Verdict | None = None
     enforced: CanaryVerdict | None = None
 
@@ -97,8 +100,9 @@ def policy_status(
     if policy is None:
         # What was in force stays in force: so do the conditions that tell of it.
         conditions = _keep(conditions, told)
-    elif policy.spec.runtime is not None and facts.runtime is None:
-        conditions = _keep(conditions, (each for each in told if each.type in _RUNTIME))
+    else:
+        untold = _untold(policy, facts)
+        conditions = _keep(conditions, (each for each in told if each.type in untold))
     listens = policy is None or policy.spec.runtime is not None
     before = old if listens else None
     return HardeningPolicyStatus(
@@ -111,6 +115,16 @@ def policy_status(
             facts.runtime.top if facts.runtime else (before.runtime_findings if before else ())
         ),
     )
+
+
+def _untold(policy: HardeningPolicy, facts: Facts) -> tuple[str, ...]:
+    """Return the conditions of which nothing is known yet: what was told before stays told."""
+    runtime = _RUNTIME if policy.spec.runtime is not None and facts.runtime is None else ()
+    return (*runtime, _IMAGES) if _verifies(policy) and facts.images is None else runtime
+
+
+def _verifies(policy: HardeningPolicy) -> bool:
+    return policy.spec.images is not None and bool(policy.spec.images.verify)
 
 
 def _keep(conditions: tuple[Condition, ...], told: Iterable[Condition]) -> tuple[Condition, ...]:
@@ -147,8 +161,10 @@ def _observe(
     yield Observed("NetworkIsolated", *_isolated(policy, facts))
     yield Observed("NetworkEnforced", *_enforced(policy, facts))
     yield Observed("BaselineApplied", *_baseline(policy, facts))
-    if policy.spec.images is not None and policy.spec.images.verify:
+    if _verifies(policy):
         yield Observed("SignersUsable", *_signers(facts))
+        if facts.images is not None:
+            yield Observed(_IMAGES, *facts.images)
     if facts.runtime is not None:
         yield facts.runtime.violations
         yield facts.runtime.feed

@@ -2,6 +2,10 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from hashlib import sha256
+from typing import Final
+
+import msgspec
 
 from revet.core.compiled_policy import Applied
 from revet.core.coverage import covers, name_image
@@ -9,17 +13,35 @@ from revet.core.image import images, is_pinned
 from revet.core.model.image_facts import Demand, ImageFacts, Resolved
 from revet.core.model.pod import Pod
 
+#: Where the webhook tells what it finds wrong with an image that runs: this, and which demand.
+DOOR: Final = "/verify/"
+#: How long it takes at most over that; nobody waits, but the next image.
+TELLING_S: Final = 30.0
+
+
+class Asked(msgspec.Struct):
+    """What is asked there: an image, with its digest."""
+
+    reference: str
+
+
+def identify(demand: Demand) -> str:
+    """Return what tells a demand from others in a path."""
+    return sha256(demand.key.encode()).hexdigest()
+
 
 @dataclass(frozen=True, slots=True)
 class ToVerify:
     """An image, `NAME@DIGEST` with its canonical name, and what a policy asks of it.
 
-    Where a rule is about tags, `reference` is what is to be looked at: it has them.
+    Where a rule is about tags, `reference` is what is to be looked at: it has them. `takes_old` is
+    whether what was found some time ago does, where a registry gives no answer.
     """
 
     demand: Demand
     image: str
     reference: str
+    takes_old: bool = True
 
 
 def to_verify(pod: Pod, applied: Iterable[Applied], told: ImageFacts) -> list[ToVerify]:

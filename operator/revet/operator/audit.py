@@ -15,9 +15,13 @@ from revet.core.compiled_policy import Applied, CompiledPolicy, apply
 from revet.core.errors import ManifestError
 from revet.core.kinds import BY_NAME, TEMPLATES
 from revet.core.ledger import Ledger, Place
+from revet.core.model.condition import Truth
+from revet.core.model.image_facts import NOT_ASKED
+from revet.core.workload import Subject
 from revet.operator.context import Context
 from revet.operator.picture import Key
 from revet.operator.reports import Reports
+from revet.operator.rounds import Asker, Nobody, Rounds
 from revet.operator.sightings import Sightings
 
 #: To list Secrets is to read them all, and no audit is worth that.
@@ -29,17 +33,19 @@ _RARELY: Final = 20.0  # times as long as to count took
 _RESTS: Final = 0.2  # times as long as the last namespace took: others need their turn
 _SWEEP_S: Final = 60.0  # nobody waits for what nobody has changed
 _AT_ONCE: Final = 25
+_FIRST_ROUND_S: Final = 30.0
 
 
 class Audit:
     """Counts, for each policy, what it selects and what of it is not as it says."""
 
-    def __init__(self, context: Context) -> None:
-        """Start without a count."""
+    def __init__(self, context: Context, asker: Asker | None = None) -> None:
+        """Start without a count; `asker` tells of images that run."""
         self._context = context
         self._clock = asyncio.get_running_loop().time
         self.ledger = Ledger()
         self._reports = Reports(context, self.ledger)
+        self._rounds = Rounds(context, asker or Nobody(), self._touch)
         self._seen = Sightings(self._touch, context.log.complain, context.feeds)
         #: What is to be judged, by namespace: some objects, or None for all of them.
         self._due: dict[str, set[Place] | None] = {}
@@ -50,6 +56,7 @@ class Audit:
         self._stale: set[str] = set()
         self._counted_at = float("-inf")
         self._told_s = _TOLD_S
+        self._is_open = False
         self._drained = asyncio.Event()
         self._first = asyncio.Event()
         self.tallies: dict[str, Tally] = {}
@@ -81,6 +88,11 @@ class Audit:
             tasks.create_task(self._tell())
             tasks.create_task(self._sweep())
             tasks.create_task(self._reports.run())
+            tasks.create_task(self._rounds.run())
+
+    def images_told(self, policy: str) -> tuple[Truth, str, str] | None:
+        """Return what there is to say of the images that run; None before the first count."""
+        return self._rounds.told(policy) if policy in self.tallies else None
 
     async def _sweep(self) -> None:
         while True:
@@ -102,12 +114,12 @@ class Audit:
     async def _judge_all(self) -> None:
         """Judge until nothing is due."""
         began = self._clock()
-        while self._due:
-            namespace = next(iter(self._due))
-            places = self._due.pop(namespace)
-            before = self._clock()
-            await self._judge_namespace(namespace, places)
-            await asyncio.sleep((self._clock() - before) * _RESTS)
+        await self._drain()
+        if not self._is_open:
+            # Else each start would take back what was told, and tell it again a moment later.
+            await self._rounds.settle(_FIRST_ROUND_S)
+            await self._drain()
+            self._is_open = True
         selected = {each for each in self._seen.shelf.namespaces if self._applies(each)}
         if selected and self._judged.issuperset(selected):
             self._judged.clear()
@@ -116,6 +128,14 @@ class Audit:
         # What is found is whole from now on, and there is a report for all that there should be.
         self._reports.open()
         self._drained.set()
+
+    async def _drain(self) -> None:
+        while self._due:
+            namespace = next(iter(self._due))
+            places = self._due.pop(namespace)
+            before = self._clock()
+            await self._judge_namespace(namespace, places)
+            await asyncio.sleep((self._clock() - before) * _RESTS)
 
     async def _tell(self) -> None:
         """Count when all is judged, not too often; but a policy that has no count gets one."""
@@ -170,16 +190,20 @@ class Audit:
         concerned = [each for each in applied if place[0] in each.policy.judged_kinds]
         data = self._seen.shelf.get(namespace, place) if concerned else None
         if data is None:
-            return self.ledger.drop(namespace, place)
+            return self._drop(namespace, place)
         try:
             records = self._inspect(namespace, place, data, applied, concerned)
         except ManifestError as error:
             self._context.log.complain(f"an object can't be read, it is not counted: {error}")
-            return self.ledger.drop(namespace, place)
+            return self._drop(namespace, place)
         except Exception as error:  # noqa: BLE001 -- an odd object must not stop the count of all
             self._context.log.fail(error, about="audit")
-            return self.ledger.drop(namespace, place)
+            return self._drop(namespace, place)
         return self.ledger.put(namespace, place, records)
+
+    def _drop(self, namespace: str, place: Place) -> set[str]:
+        self._rounds.forget((namespace, place))
+        return self.ledger.drop(namespace, place)
 
     def _inspect(
         self,
@@ -191,7 +215,10 @@ class Audit:
     ) -> list[Record]:
         kind = BY_NAME[place[0]]
         subject = read_object(kind.group, kind.name, data)
-        decision = inspect(subject, data, applied, self._seen.neighbours)
+        images = NOT_ASKED
+        if isinstance(subject, Subject):
+            images = self._rounds.see((namespace, place), subject, data, applied)
+        decision = inspect(subject, data, applied, self._seen.neighbours, images=images)
         noted = (note(each, subject, namespace, decision) for each in concerned)
         return [record for record in noted if record is not None]
 

@@ -35,6 +35,9 @@ Health = Annotated[str, typer.Option(help="HOST:PORT of /healthz, /readyz and /m
 AuditInterval = Annotated[
     float, typer.Option(min=1, help="Seconds between two audits of all pods.")
 ]
+ImageInterval = Annotated[
+    float, typer.Option(min=1, help="Seconds in which each image that runs is verified once.")
+]
 Lease = Annotated[str, typer.Option(help="The Lease that the leader holds.")]
 Identity = Annotated[str | None, typer.Option(help="Who holds it; default: the host's name.")]
 CanaryImage = Annotated[

@@ -35,6 +35,7 @@ from revet.operator.credentials import Credentials
 from revet.operator.drift import DriftTeller
 from revet.operator.election import elect
 from revet.operator.feeds import Feeds
+from revet.operator.inquiry import Inquiry
 from revet.operator.intake import Intake
 from revet.operator.metrics import Metrics
 from revet.operator.owner import read_owner
@@ -90,8 +91,8 @@ async def _lead(context: Context, take_signals: Callable[[], None]) -> None:
     context.log.write("leading", identity=context.settings.identity)
     intake = Intake(context)
     await _take_in(context, intake)
-    audit = Audit(context)
     credentials = Credentials(context)
+    audit = Audit(context, Inquiry(context, credentials))
     runtime = RuntimeWatch(context, context.recorder, credentials)
     public_root = PublicRoot(context)
     signers = SignersWatch(context, credentials, public_root.problem)
@@ -223,6 +224,7 @@ async def run(settings: Settings) -> None:
         raise SystemExit(_FRESH_START)
 
 
+@telling("revet-operator")
 def serve(
     *,
     namespace: flags.Namespace = "revet-system",
@@ -237,6 +239,7 @@ def serve(
     tolerated_key: flags.ToleratedKeys = None,
     health: flags.Health = ":8080",
     audit_interval: flags.AuditInterval = 600,
+    image_interval: flags.ImageInterval = 21600,
     lease: flags.Lease = "revet-operator",
     identity: flags.Identity = None,
     canary_image: flags.CanaryImage = None,
@@ -245,26 +248,26 @@ def serve(
     public_root_folder: flags.PublicRootFolder = Path("/var/lib/revet/tuf"),
 ) -> None:
     """Run Revet's operator."""
-    with telling("revet-operator"):
-        settings = Settings(
-            namespace=namespace,
-            kubeconfig=kubeconfig,
-            service=service,
-            webhook_url=webhook_url and parse_url(webhook_url, "--webhook-url"),
-            owner=owner,
-            system_namespaces=frozenset((*SYSTEM_NAMESPACES, namespace, *(system_namespace or ()))),
-            tolerated_keys=frozenset(tolerated_key or ()),
-            health=Address.parse(health, "--health"),
-            audit_interval_s=audit_interval,
-            lease=lease,
-            identity=identity or socket.gethostname(),
-            ingest_service=ingest_service,
-            ingest_url=ingest_url and parse_url(ingest_url, "--ingest-url"),
-            quarantines=quarantine,
-            canary=parse_canary(canary_image, canary_timeout) if canary_image else None,
-            public_root=parse_public_root(public_root_tuf, public_root_folder),
-        )
-        uvloop.run(run(settings))
+    settings = Settings(
+        namespace=namespace,
+        kubeconfig=kubeconfig,
+        service=service,
+        webhook_url=webhook_url and parse_url(webhook_url, "--webhook-url"),
+        owner=owner,
+        system_namespaces=frozenset((*SYSTEM_NAMESPACES, namespace, *(system_namespace or ()))),
+        tolerated_keys=frozenset(tolerated_key or ()),
+        health=Address.parse(health, "--health"),
+        audit_interval_s=audit_interval,
+        image_interval_s=image_interval,
+        lease=lease,
+        identity=identity or socket.gethostname(),
+        ingest_service=ingest_service,
+        ingest_url=ingest_url and parse_url(ingest_url, "--ingest-url"),
+        quarantines=quarantine,
+        canary=parse_canary(canary_image, canary_timeout) if canary_image else None,
+        public_root=parse_public_root(public_root_tuf, public_root_folder),
+    )
+    uvloop.run(run(settings))
 
 
 def main() -> None:

@@ -7,6 +7,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.exposition import generate_latest
 
 from revet.operator.audit_metrics import AuditMetrics
+from revet.operator.image_metrics import ImageMetrics
 
 
 class Metrics:
@@ -72,6 +73,7 @@ class Metrics:
             "result",
         )
         self.audit = AuditMetrics(self.registry)
+        self.images = ImageMetrics(self.registry)
 
     def note_request(self, method: str, path: str) -> None:
         """Count a request."""

@@ -253,15 +253,8 @@ class Reconciler:
     def _facts(self, seen: PolicySeen) -> Facts:
         namespaces = self._selected(seen.name)
         selected = [each.name for each in namespaces]
-        drifts = [
-            *self._context.writer.drifts(Key("policy", seen.name)),
-            *self._context.writer.drifts(CLUSTER),
-            *(
-                drift
-                for name in selected
-                for drift in self._context.writer.drifts(Key("namespace", name))
-            ),
-        ]
+        keys = [Key("policy", seen.name), CLUSTER, *(Key("namespace", each) for each in selected)]
+        drifts = [drift for key in keys for drift in self._context.writer.drifts(key)]
         tally = self._audit.tallies.get(seen.name)
         baseline = self._furnishing.of(seen.name)
         limits = self.isolation.limits(seen, namespaces)
@@ -289,6 +282,7 @@ class Reconciler:
             runtime=self._tellers.runtime(seen.name, seen.uid),
             enforced=self._tellers.enforced(seen.name),
             signers=self._tellers.signers(seen.uid),
+            images=self._audit.images_told(seen.name),
         )
 
     def _errors(self, seen: PolicySeen, selected: list[str]) -> list[str]:

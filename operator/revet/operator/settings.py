@@ -46,6 +46,7 @@ class Settings:
         quarantines: whether pods may be put in quarantine, where policies ask for it.
         canary: how to try whether the network enforces; None: there is no canary.
         public_root: from where the public trust root is refreshed; None: it is not.
+        image_interval_s: seconds in which each image that runs is verified once.
 
     """
 
@@ -65,6 +66,7 @@ class Settings:
     quarantines: bool = False
     canary: CanarySettings | None = None
     public_root: PublicRootSettings | None = None
+    image_interval_s: float = 21600
 
     @property
     def canary_namespace(self) -> str:

@@ -11,7 +11,7 @@ from revet.core.errors import ManifestError
 from revet.core.ledger import Place
 from revet.core.neighbours import NEIGHBOURS, Neighbours, read_neighbour
 from revet.operator.feeds import Feeds, Reading
-from revet.operator.shelf import Shelf, locate, pack, unpack
+from revet.operator.shelf import Shelf, locate, pack, pack_pod, unpack
 
 _REFUSED_S: Final = 600.0
 _READY_S: Final = 0.2
@@ -83,7 +83,7 @@ class Sightings:
 
     def read(self, kind: str) -> Reading:
         """Begin to keep a kind."""
-        return Reading(_Copy(self, kind), pack, _REFUSED_S)
+        return Reading(_Copy(self, kind), pack_pod if kind == "Pod" else pack, _REFUSED_S)
 
     def _is_answered(self, kind: str) -> bool:
         """Tell whether a kind was listed, or may not be."""

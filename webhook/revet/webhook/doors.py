@@ -10,6 +10,7 @@ from revet.core.render.webhook import FAIL_TIMEOUT_S, IGNORE_TIMEOUT_S
 from revet.webhook.exchange import Admitted, Head, RefusedError, Reply
 from revet.webhook.review import parse, parse_timeout, render
 from revet.webhook.reviewer import Door, Reviewer
+from revet.webhook.verdicts import Verdicts
 
 #: We answer that long before the API server gives up on us.
 MARGIN_S: Final = 1.5
@@ -19,10 +20,14 @@ _DOORS: Final = {door.value: door for door in Door}
 
 
 class Doors:
-    """Answers the API server's calls: `POST /validate/HASH`, `/mutate/`, `/audit/`, `/cluster/`."""
+    """Answers the API server's calls: `POST /validate/HASH`, `/mutate/`, `/audit/`, `/cluster/`.
 
-    def __init__(self, reviewer: Reviewer) -> None:
+    And the operator's, at `verdicts`.
+    """
+
+    def __init__(self, reviewer: Reviewer, verdicts: Verdicts | None = None) -> None:
         self._reviewer = reviewer
+        self._verdicts = verdicts
 
     def admit(self, head: Head) -> Admitted:
         """Let a request in by its head.
@@ -31,15 +36,21 @@ class Doors:
             RefusedError: it asks for what is not served; the text says what is.
 
         """
-        try:
-            call = _read_target(head.target)
-        except ReviewError as error:
-            raise RefusedError(HTTPStatus.BAD_REQUEST, str(error)) from error
+        admitted = self._find(head.target)
         if head.method != "POST":
             raise RefusedError(HTTPStatus.METHOD_NOT_ALLOWED, "only POST")
         if head.content_type != _JSON:
             text = f"content type {head.content_type!r} must be {_JSON}"
             raise RefusedError(HTTPStatus.BAD_REQUEST, text)
+        return admitted
+
+    def _find(self, target: str) -> Admitted:
+        if self._verdicts is not None and (admitted := self._verdicts.admit(target)):
+            return admitted
+        try:
+            call = _read_target(target)
+        except ReviewError as error:
+            raise RefusedError(HTTPStatus.BAD_REQUEST, str(error)) from error
         return Admitted(partial(self._answer, call), call.timeout_s)
 
     async def _answer(self, call: "_Call", body: bytes, arrived: float) -> Reply:

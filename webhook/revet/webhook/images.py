@@ -17,7 +17,8 @@ from revet.adapters.registry.error import RegistryError
 from revet.adapters.registry.tags import Known, Tags
 from revet.core.admission import Request, ask, list_unverified
 from revet.core.compiled_policy import Applied, CompiledPolicy
-from revet.core.image import canonical_name, split_reference
+from revet.core.coverage import name_image
+from revet.core.image import canonical_name, host_of, split_reference
 from revet.core.model.image_facts import (
     Absent,
     Answer,
@@ -28,8 +29,8 @@ from revet.core.model.image_facts import (
     Told,
     Unknown,
 )
-from revet.core.pinning import Question, host_of
-from revet.core.verification import ToVerify
+from revet.core.pinning import Question
+from revet.core.verification import ToVerify, identify
 from revet.webhook.key_references import list_key_references
 from revet.webhook.logins import PodLogin, PodLogins
 from revet.webhook.reach import Reach, host_references
@@ -155,6 +156,18 @@ class Images:
         more = {(each.demand.key, each.image): (most,) for each in beyond}
         told = request.images if isinstance(request.images, Told) else Told({})
         return replace(request, images=told.joined({**more, **faults}, stale))
+
+    def find_demand(self, identity: str) -> Demand | None:
+        """Return what a policy asks of signatures, by what tells it from others."""
+        found = (each for each in self._demands.values() if identify(each) == identity)
+        return next(found, None)
+
+    async def judge(self, demand: Demand, reference: str, deadline: float) -> tuple[Fault, ...]:
+        """Say what is wrong with an image that runs; what was found some time ago won't do."""
+        wanted = ToVerify(demand, name_image(reference), reference, takes_old=False)
+        signatures = self._signatures or await self._load()
+        faults, _ = await signatures.tell([wanted], deadline)
+        return faults[demand.key, wanted.image]
 
     async def _load(self) -> "Signatures":
         """Import what verifies, on the first image that is to be: half a second and 35 MB."""

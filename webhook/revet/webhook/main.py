@@ -32,6 +32,7 @@ from revet.webhook.references import References
 from revet.webhook.reviewer import Reviewer
 from revet.webhook.server import Server
 from revet.webhook.settings import Settings
+from revet.webhook.verdicts import Verdicts
 
 _SHUTDOWN_S: Final = 5.0  # for answers under way: the API server waits no longer
 
@@ -61,7 +62,8 @@ class Webhook:
         reviewer = Reviewer(
             knowledge, self.metrics, log, self._events, time.perf_counter, self._images
         )
-        self._server = Server(Doors(reviewer).admit, self._count_refusal, self._fail)
+        doors = Doors(reviewer, Verdicts(self._images))
+        self._server = Server(doors.admit, self._count_refusal, self._fail)
         self._certificate = ServingCertificate(
             settings.tls_cert, settings.tls_key, self._note_reload
         )

@@ -143,9 +143,11 @@ class Signatures:
                 try:
                     found = self._conclude(rule, await self._find(rule, wanted, key))
                 except RegistryError as error:
-                    return self._fall_back(rule, key, str(error))
+                    return self._fall_back(rule, wanted, str(error))
                 unknown = [fault.text for fault in found if fault.is_unknown]
-                return self._fall_back(rule, key, "; ".join(unknown)) if unknown else (found, "")
+                if not unknown:
+                    return found, ""
+                return self._fall_back(rule, wanted, "; ".join(unknown))
         except SignatureError as error:
             return (Fault(f'rule "{item.name}": {error}', is_unknown=True),), ""
         except TimeoutError:
@@ -155,11 +157,12 @@ class Signatures:
         rule = self.rules.last(wanted.demand, item)
         if rule is None:
             return (Fault(f'rule "{item.name}": {problem}', is_unknown=True),), ""
-        return self._fall_back(rule, _key(wanted, rule), problem)
+        return self._fall_back(rule, wanted, problem)
 
-    def _fall_back(self, rule: Rule, key: Key, problem: str) -> Verdict:
+    def _fall_back(self, rule: Rule, wanted: ToVerify, problem: str) -> Verdict:
         """Judge by what was found last, if all was well with that."""
-        known = self._kept.find(key)
+        key = _key(wanted, rule)
+        known = self._kept.find(key) if wanted.takes_old else None
         if known is not None and not self._conclude(rule, known.findings):
             age = f"{known.age_s / 60:.0f} min"
             return (), f"{key.image} was verified {age} ago, since {problem}"

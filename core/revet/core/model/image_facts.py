@@ -116,6 +116,13 @@ class ImageFacts:
         """Return what is wrong with `NAME@DIGEST`, canonical; None: nobody was asked."""
         return None
 
+    def running(self, pointer: str) -> str | None:  # noqa: ARG002
+        """Return the digest that a node tells of the tag there, empty where it tells none.
+
+        None: its own digest counts, if there is one.
+        """
+        return None
+
 
 class Told(ImageFacts):
     """What was asked before an object is judged."""

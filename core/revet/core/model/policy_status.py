@@ -73,7 +73,8 @@ class HardeningPolicyStatus(Model, extra="ignore"):
     """The metadata.generation that this status is about."""
     conditions: Annotated[tuple[Condition, ...], Field(max_length=32), MapList("type")] = ()
     """Accepted, Ready, Enforcing, NetworkIsolated, NetworkEnforced, BaselineApplied, SignersUsable,
-    Compliant, RuntimeViolations, RuntimeFeedHealthy, Drifted, Conflicting and BreakGlass.
+    ImagesVerified, Compliant, RuntimeViolations, RuntimeFeedHealthy, Drifted, Conflicting and
+    BreakGlass.
     """
     counts: Counts | None = None
     """How much the policy selects, and what of it is not as it says."""
