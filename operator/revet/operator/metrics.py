@@ -66,6 +66,12 @@ class Metrics:
             "Pods that policies wanted in quarantine (done, refused, failed).",
             "result",
         )
+        self.image_holds = self._counter(
+            "revet_image_holds",
+            "Images that policies wanted held (held, released, dropped, unknown, failed, crowded).",
+            "result",
+        )
+        self.held_images = self._gauge("revet_held_images", "Images that a policy holds.", "policy")
         self.audit = AuditMetrics(self.registry)
 
     def note_request(self, method: str, path: str) -> None:
