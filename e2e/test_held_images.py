@@ -18,6 +18,7 @@ from e2e.live import condition, read, wait_for_conditions
 from e2e.release import Release
 from e2e.webhook import policy
 from revet.core.model.catalog import CONTROLS
+from revet.core.model.policy_status import MOST_HELD
 from tests.support.manifests import container, pod, workload
 
 NAME: Final = "holding"
@@ -145,7 +146,8 @@ def test_a_finding_keeps_new_pods_of_the_image_out(scene: Scene) -> None:
     assert refused.status == FORBIDDEN
     for said in (
         'image-held  spec.containers[0] "app": image sha256:badbadbadbad is held since 20',
-        "for falco 'Proven', critical; whoever has revet-releaser may: revet release sha256:badbad",
+        "until somebody who has revet-releaser runs revet release sha256:badbadbadbad, for falco",
+        "falco 'Proven', critical",
         f"fix: run another image; registry.example/app@{BAD} was held for what happened in",
     ):
         assert said in refused.message
@@ -186,12 +188,18 @@ def test_where_warn_is_asked_for_it_warns(scene: Scene) -> None:
     wait_for(lambda: scene.ask(f"x@{BAD}", scene.warned).warnings, "warned", _SOON_S)
     answer = scene.ask(f"x@{BAD}", scene.warned)
     assert answer.is_success
-    assert "whoever has revet-releaser may: revet release" in "".join(answer.warnings)
+    assert "who has revet-releaser runs revet release sha256:badbadbadbad, for falco" in "".join(
+        answer.warnings
+    )
 
 
 def test_it_holds_with_the_operator_dead_and_ends_by_who_may(scene: Scene) -> None:
     scene.release.operator.kill()
     assert scene.ask(f"x@{BAD}").status == FORBIDDEN
+    # Also a webhook that has just come knows, without anybody to tell it.
+    scene.release.webhook.stop()
+    scene.release.webhook.start()
+    wait_for(lambda: "is held since" in scene.ask(f"x@{BAD}").message, "refused", _SOON_S)
     kim = scene.plane.kubeconfig_for("kim")
     args = ("clusterrolebinding", "kim-looks", "--clusterrole=revet-policy-viewer", "--user=kim")
     scene.plane.kubectl("create", *args)
@@ -245,6 +253,30 @@ def test_the_same_finding_does_not_undo_a_release(scene: Scene) -> None:
     assert scene.held()[BAD]["because"] == "falco 'Another', critical"
     assert len(scene.held()[BAD]["findings"]) == 2
     wait_for(lambda: scene.ask(f"x@{BAD}").status == FORBIDDEN, "refused", _SOON_S)
+
+
+def test_a_flood_of_images_stays_bounded_and_that_is_told(scene: Scene) -> None:
+    pods = [
+        scene.run(f"flood-{number}", f"registry.example/app@sha256:{number:064x}", scene.warned)
+        for number in range(MOST_HELD + 8)
+    ]
+    for each in pods:
+        scene.send(NODE_TOKEN, each, "Flood")
+    # With the one that was released, which goes first.
+    dropped = {"result": "dropped"}
+    operator = scene.release.operator
+    wait_for(lambda: operator.metric("revet_image_holds_total", **dropped) >= 8, "dropped", 90)
+    assert len(scene.held(WARNING)) == MOST_HELD
+    wait_for(lambda: scene.events("ImageHoldDropped", "HardeningPolicy", "default"), "told", 60)
+    said = "no room is left"
+    wait_for(lambda: said in condition(scene.plane, WARNING, "RuntimeViolations")[2], "told", 90)
+
+
+def test_it_ends_with_the_policy(scene: Scene) -> None:
+    [image, *_] = scene.held(WARNING)
+    assert scene.ask(f"x@{image}", scene.warned).warnings
+    scene.plane.kubectl("delete", "hardeningpolicy", WARNING)
+    wait_for(lambda: not scene.ask(f"x@{image}", scene.warned).warnings, "ended", _SOON_S)
 
 
 def test_it_ends_where_nobody_asks_for_it(scene: Scene) -> None:

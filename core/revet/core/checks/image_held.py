@@ -48,9 +48,10 @@ def _digest(pod: Pod, settings: Settings, reference: str) -> str:
 
 def _describe(held: HeldImage) -> str:
     digest = held.digest[:_SHORT]
+    # What was seen comes last: it may be long, and warnings are cut.
     return (
-        f"image {digest} is held since {held.since:%Y-%m-%dT%H:%MZ} for {held.because};"
-        f" whoever has revet-releaser may: revet release {digest}"
+        f"image {digest} is held since {held.since:%Y-%m-%dT%H:%MZ}, until somebody who has"
+        f" revet-releaser runs revet release {digest}, for {held.because}"
     )
 
 
