@@ -198,8 +198,8 @@ def test_the_server_takes_all_that_is_rendered(
     assert taken.count(f"namespace/{shop}") == 1
     assert sum(each.startswith("networkpolicy.") for each in taken) == 2
     assert sum("webhookconfiguration" in each for each in taken) == 2
-    # The guards of namespaces' labels, of databases and of quarantine, each with its binding.
-    assert sum("validatingadmissionpolicy" in each for each in taken) == 6
+    # The guards of namespaces' labels, databases, quarantine and held images, with their bindings.
+    assert sum("validatingadmissionpolicy" in each for each in taken) == 8
 
 
 def _kubectl(*args: str) -> subprocess.CompletedProcess[str]:

@@ -122,6 +122,9 @@ NEEDED: Final = (
         (OPERATOR, ("patch", "rolebindings", _OTHER), False),
         (OPERATOR, ("patch", "validatingadmissionpolicies/revet-database-clients"), True),
         (OPERATOR, ("patch", "validatingadmissionpolicies/revet-quarantine"), True),
+        (OPERATOR, ("patch", "validatingadmissionpolicies/revet-held-images"), True),
+        (OPERATOR, ("hold", "hardeningpolicies"), True),
+        (OPERATOR, ("release", "hardeningpolicies"), False),
         # Only where the chart's operator.quarantine says so.
         (OPERATOR, ("patch", "pods", _OTHER), False),
         (OPERATOR, ("quarantine", "hardeningpolicies"), False),

@@ -23,6 +23,7 @@ from revet.core.model.settings import Settings
 from revet.core.model.version import KubeVersion
 from revet.core.workload import Subject, read
 from tests.support.check_files import CheckFile, load_check_files
+from tests.support.held import HELD
 from tests.support.images import SIGNED
 from tests.support.rfc6902 import apply_patch
 
@@ -59,6 +60,7 @@ SETTINGS = Settings(
     writable_paths=("/tmp", "/data/cache", "/run"),  # noqa: S108 -- in a container
     registries=("registry.example/", "registry.example.com/"),
     demand=Demand.of(SIGNED),
+    held=(HELD,),
 )
 
 

@@ -36,7 +36,7 @@ async def context(output: io.BytesIO) -> AsyncIterator[Context]:
     objects, picture, queue = Written(), Picture(), Queue(clock)
     address = Address("127.0.0.1", 0)
     names = frozenset[str]()
-    settings = Settings("revet-system", None, "s", None, "o", names, names, address, 600, "l", "i")
+    settings = Settings("revet-system", None, "s", None, names, names, address, 600, "i", owner="o")
     feeds = Feeds(clock, lambda _: None)
     async with ApiClient() as client:
         yield Context(

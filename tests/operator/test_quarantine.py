@@ -190,14 +190,14 @@ async def test_nothing_is_done_where_nothing_may_be(desk: Desk) -> None:
         "revet.dev/paused": "true"
     }
     desk.offer()
-    assert desk.quarantine._waiting == {}
+    assert desk.quarantine._turns.waiting == {}
 
 
 async def test_a_policy_that_has_changed_since_does_nothing(desk: Desk) -> None:
     desk.offer()
     desk.see(generation=2, runtime=RESPOND, podSelector={"matchLabels": {"app": "db"}})
     async with desk.run():
-        await until(lambda: not desk.quarantine._waiting)
+        await until(lambda: not desk.quarantine._turns.waiting)
     assert (desk.cluster.applied, desk.reasons()) == ([], [])
 
 
@@ -205,24 +205,25 @@ async def test_nobody_is_labelled_where_nothing_would_close_it(desk: Desk) -> No
     desk.context.picture.objects.clear()
     async with desk.run():
         desk.offer()
-        await until(lambda: any(each.failures for each in desk.quarantine._waiting.values()))
+        await until(lambda: any(each.failures for each in desk.quarantine._turns.waiting.values()))
         assert desk.cluster.applied == []
         desk.have("shop")
         desk.clock.at += 60
-        desk.quarantine._news.set()
+        desk.quarantine._turns.news.set()
         await until(lambda: desk.cluster.applied)
 
 
 async def test_what_goes_on_failing_is_told(desk: Desk) -> None:
     desk.cluster.refuses = [KubeError("no right to", 403)] * 6
+    waiting = desk.quarantine._turns.waiting
     async with desk.run():
         desk.offer()
         for failures in range(1, 6):
             await until(
-                lambda: any(each.failures == failures for each in desk.quarantine._waiting.values())  # noqa: B023
+                lambda: any(each.failures == failures for each in waiting.values())  # noqa: B023
             )
             desk.clock.at += 60
-            desk.quarantine._news.set()
+            desk.quarantine._turns.news.set()
         await until(lambda: desk.counted("failed") == 1)
     assert desk.cluster.applied == []
     assert "no right to" in desk.notices.all[0].note
@@ -233,7 +234,7 @@ async def test_a_pod_that_went_meanwhile_is_no_failure(desk: Desk) -> None:
     async with desk.run():
         desk.offer()
         desk.offer(_suspect("gone"), rule="Other")
-        await until(lambda: not desk.quarantine._waiting)
+        await until(lambda: not desk.quarantine._turns.waiting)
     assert desk.reasons() == []
 
 

@@ -3,7 +3,8 @@
 A file that fails says in comments what is found, in order and word for word:
 `# expect: spec.containers[0] "app": privileged is true, must be false or unset`.
 `# version: v1.34` names the version of the standard, where it matters. `# settings: {allow: [/a]}`
-is what the policy sets of the control; `registries` and `verify` there are spec.images.
+is what the policy sets of the control; `registries` and `verify` there are
+spec.images, `held` is status.heldImages.
 
 Further documents of a file stand beside the object: all that its control may ask for. `# offline:`
 says that nobody can tell who sees only the file, `# unasked:` that admission is not asked.

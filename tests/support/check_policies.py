@@ -27,10 +27,11 @@ def policy_for(file: CheckFile) -> Manifest:
     ]
     settings = file.settings
     images = {name: settings.pop(name) for name in ("registries", "verify") if name in settings}
+    held = settings.pop("held", None)
     mine: Manifest = {"id": file.check, "mode": "Enforce"} | settings
     if next(check for check in ALL if check.id == file.check).patchable:
         mine["patch"] = False
-    return policy(
+    written = policy(
         _name(file),
         labels_for(file) if file.is_namespaced else {},
         enforcement="Enforce",
@@ -39,7 +40,10 @@ def policy_for(file: CheckFile) -> Manifest:
         controls=[mine, *controls],
         **({"podSelector": {"matchLabels": {LABEL: _name(file)}}} if file.holds_pod else {}),
         **({"images": images} if images else {}),
+        **({"runtime": {"respond": [{"action": "HoldImage"}]}} if held else {}),
     )
+    # What nobody can write down with the spec: the cluster's part of it.
+    return written | ({"status": {"heldImages": held}} if held else {})
 
 
 def labels_for(file: CheckFile) -> dict[str, str]:
@@ -71,7 +75,9 @@ def settings_for(file: CheckFile) -> Settings:
     """Read what that policy sets of the file's check."""
     if not file.settings:
         return DEFAULT_SETTINGS
-    return changes(parse_policy(json.dumps(policy_for(file))).spec)[file.check].settings
+    read = parse_policy(json.dumps(policy_for(file)))
+    held = read.status.held_images if read.status else ()
+    return changes(read.spec, held)[file.check].settings
 
 
 def labelled(file: CheckFile) -> Manifest:

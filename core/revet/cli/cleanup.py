@@ -25,18 +25,20 @@ from revet.core.model.meta import (
 from revet.core.render.bounds import NAMES as BOUNDS_NAMES
 from revet.core.render.database_guard import NAME as DATABASE_GUARD
 from revet.core.render.guard import NAME as GUARD
+from revet.core.render.hold_guard import NAME as HOLD_GUARD
 from revet.core.render.isolation_names import ISOLATING, NAMES
 from revet.core.render.owned import is_policys
 from revet.core.render.quarantine_guard import NAME as QUARANTINE_GUARD
 from revet.core.render.webhook import NAME as ENTRIES
 from revet.core.restoration import restoration
 
+_GUARDS: Final = {GUARD, DATABASE_GUARD, QUARANTINE_GUARD, HOLD_GUARD}
 #: What is cluster-scoped, with its names. Entries first: nothing is refused while the rest goes.
 _NAMES: Final = {
     "ValidatingWebhookConfiguration": {ENTRIES},
     "MutatingWebhookConfiguration": {ENTRIES},
-    "ValidatingAdmissionPolicyBinding": {GUARD, DATABASE_GUARD, QUARANTINE_GUARD},
-    "ValidatingAdmissionPolicy": {GUARD, DATABASE_GUARD, QUARANTINE_GUARD},
+    "ValidatingAdmissionPolicyBinding": _GUARDS,
+    "ValidatingAdmissionPolicy": _GUARDS,
 }
 #: What is in namespaces, and how it is named.
 _NAMESPACED: Final = {**dict.fromkeys(ISOLATING, NAMES), **dict.fromkeys(BOUNDS, BOUNDS_NAMES)}

@@ -27,6 +27,7 @@ from revet.core.render.baseline import namespace_manifest, pod_security, rewritt
 from revet.core.render.bounds import bounds, quiets
 from revet.core.render.database_guard import database_guards
 from revet.core.render.guard import guards, selector_keys
+from revet.core.render.hold_guard import hold_guards
 from revet.core.render.networkpolicy import network_policies
 from revet.core.render.quarantine_guard import quarantine_guards
 from revet.core.render.webhook import SYSTEM_NAMESPACES, Backend, webhook_configurations
@@ -81,7 +82,8 @@ def render(policies: Sequence[str], namespace_files: Sequence[str], setup: Setup
     backend = Backend(b"", setup.webhook_url, namespace=setup.namespace)
     rendered.manifests += webhook_configurations(compiled, backend, setup.system)
     keys = {key for policy in found.models for key in selector_keys(policy.spec)}
-    rendered.manifests += [*guards(keys), *database_guards(found.models), *quarantine_guards()]
+    rendered.manifests += [*guards(keys), *database_guards(found.models)]
+    rendered.manifests += [*quarantine_guards(), *hold_guards()]
     pairs = list(zip(kept, compiled, strict=True))
     for namespace in namespaces:
         rendered.manifests += _render_namespace(namespace, pairs, setup, survey, rendered.notes)

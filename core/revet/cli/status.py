@@ -25,6 +25,8 @@ from revet.core.message import title
 from revet.core.model.meta import MANAGED_BY, PAUSED_ANNOTATION, POLICY_ANNOTATION, Manifest
 from revet.core.model.mode import Mode
 from revet.core.model.policy import HardeningPolicy, parse_policy
+from revet.core.model.policy_status import HeldImage
+from revet.core.runtime.held_images import held_images
 from revet.core.workload import Subject
 
 _ACCEPTED: Final = "Accepted"
@@ -38,12 +40,13 @@ class StatusError(Error):
 
 @dataclass(frozen=True, slots=True)
 class PolicyHere:
-    """A policy in the namespace: its ceiling there, and what the operator says of it."""
+    """A policy in the namespace: its ceiling there, what the operator says of it, what it holds."""
 
     name: str
     profile: str
     ceiling: Mode
     state: str
+    held: tuple[HeldImage, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,10 +96,11 @@ async def find_status(kube: Kube, namespace: str) -> Status:
     compiled = {each.metadata.name: CompiledPolicy.of(each) for each in selecting}
     applied = apply(compiled.values(), namespace, known.labels, SYSTEM)
     states = {each.metadata.name: _state(each) for each in selecting}
+    held = {each.metadata.name: held_images(each) for each in selecting}
     for each in applied:
         policy = each.policy
-        state = states[policy.name]
-        status.policies.append(PolicyHere(policy.name, policy.profile, each.ceiling, state))
+        here = (policy.name, policy.profile, each.ceiling, states[policy.name], held[policy.name])
+        status.policies.append(PolicyHere(*here))
     status.modes = _modes(applied)
     if applied:
         await _judge(kube, namespace, applied, status)

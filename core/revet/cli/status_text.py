@@ -35,6 +35,11 @@ def _policies(status: Status) -> Iterator[str]:
         yield plain(
             f"  policy {each.name}: profile {each.profile}, {each.ceiling} here; {each.state}"
         )
+        for held in each.held:
+            yield plain(
+                f"    holds image {held.image}@{held.digest} since {held.since:%Y-%m-%dT%H:%MZ}"
+                f" for {held.because}; to let it go: revet release {held.digest}"
+            )
 
 
 def _modes(status: Status) -> Iterator[str]:

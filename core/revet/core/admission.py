@@ -8,9 +8,10 @@ import msgspec
 from msgspec.structs import replace
 
 from revet.core.check import Json
-from revet.core.compiled_policy import Applied
+from revet.core.compiled_policy import HELD, Applied
 from revet.core.decide import Decision, decide, decide_item
 from revet.core.engine import ActiveCheck, mend, safe_fixes
+from revet.core.image import images
 from revet.core.item import Item, is_item, read_item
 from revet.core.model.image_facts import NOT_ASKED, ImageFacts
 from revet.core.model.mode import Mode
@@ -164,7 +165,25 @@ def judge(request: Request, applied: Sequence[Applied]) -> Decision:
             template = mend(document, subject.prefix, patching, request.images)[0]
             pod = Pod(template, pod.namespace, pod.around, request.images)
     at_most = Mode.AUDIT if request.is_mirror else Mode.ENFORCE
-    return decide(pod, applied, is_pod=subject.is_pod, at_most=at_most)
+    decision = decide(pod, applied, is_pod=subject.is_pod, at_most=at_most)
+    return _about_new(decision, request) if subject.is_pod else decision
+
+
+def _about_new(decision: Decision, request: Request) -> Decision:
+    """Leave out which of the images that a pod has already are held: only new ones are told."""
+    if not isinstance(request.subject, Subject) or not isinstance(request.old, Subject):
+        return decision
+    if all(each.finding.control != HELD for each in decision.verdicts):
+        return decision
+    there = {reference for _, _, reference in images(request.old.pod())}
+    known = {at for at, _, reference in images(request.subject.pod()) if reference in there}
+    return Decision(
+        tuple(
+            each
+            for each in decision.verdicts
+            if each.finding.control != HELD or each.finding.pointer not in known
+        )
+    )
 
 
 def patch(request: Request, applied: Sequence[Applied]) -> list[Operation]:

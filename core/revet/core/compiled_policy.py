@@ -13,6 +13,8 @@ from revet.core.model.image_facts import Demand, RegistryAccess
 from revet.core.model.mode import Mode
 from revet.core.model.policy import HardeningPolicy, HardeningPolicySpec
 from revet.core.model.policy_images import Digest, Images, OnUnknown
+from revet.core.model.policy_runtime import Action, NewPods
+from revet.core.model.policy_status import HeldImage
 from revet.core.model.selector import Labels, compile_selector
 from revet.core.model.version import KubeVersion
 
@@ -21,6 +23,9 @@ _ON_UNKNOWN: Final = {
     OnUnknown.WARN: Mode.WARN,
     OnUnknown.AUDIT: Mode.AUDIT,
 }
+_NEW_PODS: Final = {NewPods.WARN: Mode.WARN, NewPods.DENY: Mode.ENFORCE}
+#: The control that is about new pods alone, and never about the system's.
+HELD: Final = "image-held"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +82,7 @@ class CompiledPolicy:
                 catalog,
                 spec.profile,
                 KubeVersion.parse(spec.standard_version),
-                changes(spec),
+                changes(spec, policy.status.held_images if policy.status else ()),
             )
         )
         return cls(
@@ -151,8 +156,11 @@ class CompiledPolicy:
         return max(ceilings)
 
 
-def changes(spec: HardeningPolicySpec) -> dict[str, Change]:
-    """Return what a policy changes of its profile, by the control's id."""
+def changes(spec: HardeningPolicySpec, listed: tuple[HeldImage, ...] = ()) -> dict[str, Change]:
+    """Return what a policy changes of its profile, by the control's id.
+
+    `listed` is its watch list of images, with those that were released.
+    """
     changed = {each.id: Change(each.mode, each.patch, each.settings) for each in spec.controls}
     images = spec.images
     if images is not None and images.registries:
@@ -170,6 +178,12 @@ def changes(spec: HardeningPolicySpec) -> dict[str, Change]:
         known = changed.get("image-signature", Change())
         settings = replace(known.settings, demand=_demand(images), pins=_pins(images))
         changed["image-signature"] = Change(known.mode or Mode.ENFORCE, settings=settings)
+    holding = spec.runtime.response(Action.HOLD_IMAGE) if spec.runtime is not None else None
+    if holding is not None:
+        known = changed.get(HELD, Change())
+        held = tuple(each for each in listed if each.released is None)
+        settings = replace(known.settings, held=held, pins=_pins(images))
+        changed[HELD] = Change(known.mode or _NEW_PODS[holding.new_pods], settings=settings)
     return changed
 
 
@@ -205,6 +219,7 @@ class Applied:
     policy: CompiledPolicy
     ceiling: Mode
     called_by: tuple[Entry, ...]
+    is_system: bool = False
     _counters: dict[str, str | None] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )
@@ -246,5 +261,5 @@ def apply(
                 for matches, entry in policy.entries
                 if entry.path == path or (entry.reaches(is_system=is_system) and matches(labels))
             )
-            applied.append(Applied(policy, ceiling, called))
+            applied.append(Applied(policy, ceiling, called, is_system))
     return tuple(applied)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from revet.core.check import CheckItem, Finding, Outcome
-from revet.core.compiled_policy import Applied
+from revet.core.compiled_policy import HELD, Applied
 from revet.core.engine import evaluate
 from revet.core.item import Item
 from revet.core.model.image_facts import FROM_REGISTRIES
@@ -70,6 +70,9 @@ def decide(pod: Pod, applied: Iterable[Applied], *, is_pod: bool, at_most: Mode)
         if not policy.selects_pod(pod.labels):
             continue
         findings = evaluate(pod, policy.pod_checks)
+        if each.is_system:
+            # What was seen elsewhere must not come between the system and its pods.
+            findings = [found for found in findings if found.control != HELD]
         if findings:
             modes = policy.modes if is_pod else policy.template_modes
             ceiling = min(each.ceiling, at_most)

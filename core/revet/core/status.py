@@ -114,6 +114,8 @@ def policy_status(
         runtime_findings=(
             facts.runtime.top if facts.runtime else (before.runtime_findings if before else ())
         ),
+        # Written by itself, since people write there, too: it stays as it stands.
+        held_images=old.held_images if old else (),
     )
 
 

@@ -22,7 +22,6 @@ Quarantine = Annotated[
     bool,
     typer.Option("--quarantine", help="Put pods in quarantine, where policies ask for it."),
 ]
-Owner = Annotated[str, typer.Option(help="The ClusterRole that owns what is cluster-scoped.")]
 SystemNamespaces = Annotated[
     list[str] | None,
     typer.Option(help="Further namespaces outside every policy (CNI, CSI); repeatable."),
@@ -38,7 +37,6 @@ AuditInterval = Annotated[
 ImageInterval = Annotated[
     float, typer.Option(min=1, help="Seconds in which each image that runs is verified once.")
 ]
-Lease = Annotated[str, typer.Option(help="The Lease that the leader holds.")]
 Identity = Annotated[str | None, typer.Option(help="Who holds it; default: the host's name.")]
 CanaryImage = Annotated[
     str | None,

@@ -1,4 +1,4 @@
-"""Keeps the guards: of namespaces' labels, of databases' clients, and of quarantine."""
+"""Keeps the guards: of namespaces' labels, databases' clients, quarantine, and held images."""
 
 from collections.abc import Iterable
 
@@ -8,6 +8,7 @@ from revet.core.model.policy import HardeningPolicy
 from revet.core.render.database_guard import NAME as DATABASE_GUARD
 from revet.core.render.database_guard import crowded_databases, database_guards
 from revet.core.render.guard import NAME, guarded_keys, guards, selector_keys
+from revet.core.render.hold_guard import hold_guards
 from revet.core.render.quarantine_guard import quarantine_guards
 from revet.core.status import listed
 from revet.operator.context import Context
@@ -31,6 +32,7 @@ class Guarding:
             *guards(self._choose(), owner),
             *self._of_databases(owner),
             *quarantine_guards(owner),
+            *hold_guards(owner),
         )
         for manifest in desired:
             try:

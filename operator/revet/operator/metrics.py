@@ -72,6 +72,12 @@ class Metrics:
             "Refreshes of the public trust root, by the result (ok, failed).",
             "result",
         )
+        self.image_holds = self._counter(
+            "revet_image_holds",
+            "Images that policies wanted held (held, released, dropped, unknown, failed, crowded).",
+            "result",
+        )
+        self.held_images = self._gauge("revet_held_images", "Images that a policy holds.", "policy")
         self.audit = AuditMetrics(self.registry)
         self.images = ImageMetrics(self.registry)
 

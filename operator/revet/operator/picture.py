@@ -19,6 +19,7 @@ from revet.core.plan import identify
 from revet.core.render.baseline import rewritten
 from revet.core.render.isolation_names import ISOLATING, is_named_for
 from revet.core.restoration import read_before
+from revet.core.runtime.held_images import held_images
 from revet.core.status import was_valid
 from revet.operator.ownership import Sharing, list_owners, may_be_ours, strip
 
@@ -72,6 +73,12 @@ class PolicySeen:
         """The policy's uid."""
         uid: str = self.manifest["metadata"]["uid"]
         return uid
+
+    @property
+    def held(self) -> frozenset[str]:
+        """The images that are held: by these it judges, too, whatever its generation."""
+        held = held_images(self.policy) if self.policy is not None else ()
+        return frozenset(each.digest for each in held)
 
     @property
     def is_paused(self) -> bool:
@@ -285,9 +292,9 @@ def _number(manifest: Manifest) -> int:
 
 
 def _says_the_same(one: PolicySeen, other: PolicySeen) -> bool:
-    """Tell whether nothing changed but the status, which is ours."""
+    """Tell whether nothing changed but the rest of the status, which is ours."""
     return (
         one.uid == other.uid
         and one.manifest.get("spec") == other.manifest.get("spec")
-        and one.is_paused == other.is_paused
+        and (one.is_paused, one.held) == (other.is_paused, other.held)
     )

@@ -3,11 +3,6 @@
 Only the leader does this, one pod after the other, so that the limits hold.
 """
 
-import asyncio
-from collections import OrderedDict
-from dataclasses import dataclass
-from typing import Final
-
 import msgspec
 
 from revet.adapters.events import Notice, Recorder
@@ -23,23 +18,11 @@ from revet.core.runtime.match import compile_rules
 from revet.core.runtime.quarantine import Case, find_cases, is_settled, object_to, quarantine
 from revet.operator.context import Context
 from revet.operator.picture import PolicySeen
+from revet.operator.responding import Turn, Turns, may_respond
 from revet.operator.settings import Settings
 from revet.operator.writer import is_gone
 
-#: A pod that is looked at is not looked at again for so long, whatever else is told of it.
-_REST_S: Final = 60.0
-_AGAIN_S: Final = (1.0, 2.0, 5.0, 15.0, 30.0)
-_MOST_WAITING: Final = 256
-_MOST_REMEMBERED: Final = 4096
-
 _Which = tuple[str, str, str]
-
-
-@dataclass(slots=True)
-class _Turn:
-    case: Case
-    due: float
-    failures: int = 0
 
 
 class _NotYetError(Exception):
@@ -60,9 +43,7 @@ class Quarantine:
         """Set up; nobody waits."""
         self._context = context
         self._recorder = recorder
-        self._waiting: dict[_Which, _Turn] = {}
-        self._looked_at: OrderedDict[_Which, float] = OrderedDict()
-        self._news = asyncio.Event()
+        self._turns: Turns[Case] = Turns(lambda: context.now().timestamp())
 
     def offer(self, finding: Finding, seen: PolicySeen) -> None:
         """Have the pods of a finding looked at, where the policy answers to it."""
@@ -73,33 +54,19 @@ class Quarantine:
         runtime = policy.spec.runtime
         if not finding.suspects or runtime is None or not compile_rules(runtime)(finding):
             return
-        now = self._now()
         for case in find_cases(finding, response):
-            which = _which(case)
-            rests = now - self._looked_at.get(which, -_REST_S) < _REST_S
-            if not rests and which not in self._waiting and len(self._waiting) < _MOST_WAITING:
-                self._waiting[which] = _Turn(case, now)
-                self._news.set()
+            self._turns.offer(_which(case), case)
 
     async def run(self) -> None:
         """Look at one pod after the other, until cancelled."""
         while True:
-            self._news.clear()
-            now = self._now()
-            due = [turn for turn in self._waiting.values() if turn.due <= now]
+            due = self._turns.due()
             for turn in due:
                 await self._take(turn)
-            if due:
-                continue
-            ends = (turn.due for turn in self._waiting.values())
-            wait_s = min(ends, default=float("inf")) - now
-            try:
-                async with asyncio.timeout(None if wait_s == float("inf") else wait_s):
-                    await self._news.wait()
-            except TimeoutError:
-                continue
+            if not due:
+                await self._turns.wait()
 
-    async def _take(self, turn: _Turn) -> None:
+    async def _take(self, turn: Turn[Case]) -> None:
         case, problem = turn.case, ""
         try:
             await self._look_at(case)
@@ -109,22 +76,11 @@ class Quarantine:
             problem = "" if is_gone(error) else str(error)
         except Exception as error:  # noqa: BLE001 -- one odd pod must not end the leader
             self._context.log.fail(error, about="quarantine", name=case.suspect.pod)
-        if not problem:
-            self._settle(case)
-        elif turn.failures < len(_AGAIN_S):
-            turn.due = self._now() + _AGAIN_S[turn.failures]
-            turn.failures += 1
-        else:
+        if problem:
+            if self._turns.postpone(turn):
+                return
             self._refuse(case, problem, "failed")
-            self._settle(case)
-
-    def _settle(self, case: Case) -> None:
-        which = _which(case)
-        self._waiting.pop(which, None)
-        self._looked_at[which] = self._now()
-        self._looked_at.move_to_end(which)
-        if len(self._looked_at) > _MOST_REMEMBERED:
-            self._looked_at.popitem(last=False)
+        self._turns.settle(turn)
 
     async def _look_at(self, case: Case) -> None:
         """Put a pod there, unless something is against it.
@@ -167,14 +123,7 @@ class Quarantine:
 
     def _may_act(self, seen: PolicySeen, namespace: str) -> bool:
         """Tell whether anything may be done for a policy in a namespace."""
-        settings = self._context.settings
-        known = self._context.picture.namespaces.get(namespace)
-        if not settings.quarantines or known is None or not seen.is_kept or seen.compiled is None:
-            return False
-        system = settings.system_namespaces
-        if namespace in system or known.hands_off:
-            return False
-        return seen.compiled.ceiling(namespace, known.labels, system) is not None
+        return self._context.settings.quarantines and may_respond(self._context, seen, namespace)
 
     def _refuse(self, case: Case, why: str, result: str) -> None:
         self._context.metrics.quarantines.labels(result).inc()
@@ -192,9 +141,6 @@ class Quarantine:
         )
         for each in about:
             self._recorder.record(Notice(case.namespace, each, reason, note, related=policy))
-
-    def _now(self) -> float:
-        return self._context.now().timestamp()
 
 
 def _which(case: Case) -> _Which:

@@ -9,7 +9,7 @@ from revet.adapters.kube import KubeError
 from revet.core.canary import Verdict as CanaryVerdict
 from revet.core.model.mode import Mode
 from revet.core.model.policy import GROUP, KIND, VERSION
-from revet.core.model.policy_status import parse_status
+from revet.core.model.policy_status import parse_status, render_status
 from revet.core.runtime.verdict import Verdict
 from revet.core.status import Facts, listed, policy_status
 from revet.operator.audit import Audit
@@ -32,7 +32,7 @@ _BACKOFF_S: Final = (1.0, 2.0, 5.0, 15.0, 30.0)
 class _Scope(NamedTuple):
     """A version of a policy, and the namespaces that it selects, each with its ceiling there."""
 
-    version: tuple[str, int | None] | None
+    version: tuple[str, int | None, frozenset[str]] | None
     ceilings: Mapping[str, Mode]
 
 
@@ -162,7 +162,7 @@ class Reconciler:
         after = _NOWHERE
         if seen is not None:
             # By its ceilings there a policy judges, whatever else the labels say.
-            version = (seen.uid, seen.manifest["metadata"].get("generation"))
+            version = (seen.uid, seen.manifest["metadata"].get("generation"), seen.held)
             after = _Scope(version, dict(self._ceilings(seen)))
         if after.version != before.version:
             # What is in no namespace is selected by policies about all of them.
@@ -243,7 +243,7 @@ class Reconciler:
             "apiVersion": f"{GROUP}/{VERSION}",
             "kind": KIND,
             "metadata": {"name": name, "uid": seen.uid},
-            "status": new.model_dump(mode="json", by_alias=True, exclude_none=True),
+            "status": render_status(new),
         }
         applied = await self._context.objects.apply(manifest, "/status")
         self._context.metrics.status_writes.inc()

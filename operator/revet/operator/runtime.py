@@ -22,6 +22,7 @@ from revet.core.runtime.verdict import Sight, Verdict, bucket, judge_runtime, re
 from revet.operator.context import Context
 from revet.operator.credentials import Credentials
 from revet.operator.handover import Asker, HandoverError
+from revet.operator.image_holds import ImageHolds, word_images
 from revet.operator.picture import Key, PolicySeen
 from revet.operator.prober import Replica
 from revet.operator.quarantine import Quarantine
@@ -67,6 +68,7 @@ class RuntimeWatch:
         self._asker = Asker()
         self._quarantine = Quarantine(context, recorder)
         self._ward = Ward(context, recorder)
+        self._holds = ImageHolds(context, recorder)
         self._collected = Collected()
         self._started = self._now()
         self._answered_at = 0.0
@@ -90,8 +92,8 @@ class RuntimeWatch:
         async with self._asker, asyncio.TaskGroup() as tasks:
             if self._is_asked and not self._at_url:
                 tasks.create_task(self._replicas.follow(self._context))
-            tasks.create_task(self._quarantine.run())
-            tasks.create_task(self._ward.run())
+            for part in (self._quarantine, self._ward, self._holds):
+                tasks.create_task(part.run())
             while True:
                 try:
                     self.decide(await self._collect() if self._is_asked else ())
@@ -118,7 +120,8 @@ class RuntimeWatch:
         policies = self._context.picture.policies
         clear_s: dict[str, float] = {}
         listening: set[str] = set()
-        changed, held = set(changed), self._ward.take_changes()
+        changed = set(changed)
+        held = self._ward.take_changes() | self._holds.review(policies.values())
         for name, seen in policies.items():
             policy = seen.policy
             if policy is None or policy.spec.runtime is None:
@@ -152,6 +155,7 @@ class RuntimeWatch:
         seen = self._context.picture.policies.get(finding.policy_name)
         if seen is not None and seen.uid == finding.policy:
             self._quarantine.offer(finding, seen)
+            self._holds.offer(finding, seen)
 
     def _want_ward(self, policies: Iterable[PolicySeen]) -> None:
         asked = (each.policy is not None and asked_quarantine(each.policy) for each in policies)
@@ -175,9 +179,8 @@ class RuntimeWatch:
         status = policy.status or HardeningPolicyStatus()
         if seen.uid not in self._recalled:
             self._recalled[seen.uid] = recall(seen.uid, status.runtime_findings, REST_S)
-        sight = self._look(seen, now)
         fits = compile_rules(runtime)
-        found = judge_runtime(runtime, fits, sight, status.conditions, now)
+        found = judge_runtime(runtime, fits, self._look(seen, now), status.conditions, now)
         self._tell(name, found, (seen.uid, policy.metadata.generation), now)
 
     def _tell(self, name: str, found: Verdict, generation: tuple[str, int], now: float) -> None:
@@ -226,6 +229,7 @@ class RuntimeWatch:
             since,
             unheard,
             self._ward.words(seen.name),
+            word_images(seen),
         )
 
     def _selects(self, seen: PolicySeen, namespace: str) -> bool:

@@ -9,6 +9,10 @@ from urllib.parse import urlsplit
 from revet.adapters.address import Address, SettingsError
 
 
+#: By this name the chart lets the operator read the role and hold the Lease.
+_NAME: Final = "revet-operator"
+
+
 @dataclass(frozen=True, slots=True)
 class CanarySettings:
     """What the canary's pods run, by its digest, and the seconds for each of its steps."""
@@ -54,17 +58,17 @@ class Settings:
     kubeconfig: str | None
     service: str
     webhook_url: str | None
-    owner: str
     system_namespaces: frozenset[str]
     tolerated_keys: frozenset[str]
     health: Address
     audit_interval_s: float
-    lease: str
     identity: str
     ingest_service: str | None = None
     ingest_url: str | None = None
     quarantines: bool = False
     canary: CanarySettings | None = None
+    owner: str = _NAME
+    lease: str = _NAME
     public_root: PublicRootSettings | None = None
     image_interval_s: float = 21600
 

@@ -25,6 +25,7 @@ from revet.core.checks import (
     host_probes,
     host_users_userns,
     image_digest,
+    image_held,
     image_no_latest,
     image_registry,
     image_signature,
@@ -132,6 +133,7 @@ ALL: Final[tuple[Check, ...]] = (
     image_no_latest.CHECK,
     image_digest.CHECK,
     image_signature.CHECK,
+    image_held.CHECK,
     # Namespaces and the network
     psa_labels.CHECK,
     netpol_default_deny_ingress.CHECK,

@@ -50,6 +50,7 @@ CONTROLS: tuple[str, ...] = (
     "image-no-latest",
     "image-digest",
     "image-signature",
+    "image-held",
     # Namespaces and the network
     "psa-labels",
     "netpol-default-deny-ingress",

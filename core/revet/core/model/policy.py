@@ -15,7 +15,7 @@ from revet.core.model.policy_control import Control
 from revet.core.model.policy_images import Digest, Images
 from revet.core.model.policy_namespaces import Namespaces
 from revet.core.model.policy_network import Network
-from revet.core.model.policy_runtime import Runtime
+from revet.core.model.policy_runtime import Action, Runtime
 from revet.core.model.policy_status import HardeningPolicyStatus
 from revet.core.model.problems import describe
 from revet.core.model.schema import Duration, MapList, Model, Name, Text, problem, refuse, rule
@@ -145,6 +145,22 @@ class HardeningPolicySpec(Model):
         is_asked = self.images is not None and bool(self.images.verify)
         return not is_asked or not any(
             each.id == "image-signature" and each.mode is Mode.DISABLED for each in self.controls
+        )
+
+    @rule(
+        "!has(self.runtime) || !has(self.runtime.respond) ||"
+        " self.runtime.respond.all(r, r.action != 'HoldImage') ||"
+        " !has(self.controls) || self.controls.all(c,"
+        " c.id != 'image-held' || !has(c.mode) || c.mode != 'Disabled')",
+        "image-held can't be Disabled where runtime.respond asks for HoldImage",
+        "controls",
+    )
+    def holds_images_with_their_control(self) -> bool:
+        """Tell whether the control is on, where images are to be held."""
+        runtime = self.runtime
+        is_asked = runtime is not None and runtime.response(Action.HOLD_IMAGE) is not None
+        return not is_asked or not any(
+            each.id == "image-held" and each.mode is Mode.DISABLED for each in self.controls
         )
 
     @model_validator(mode="after")

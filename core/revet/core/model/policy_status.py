@@ -2,13 +2,18 @@
 
 import json
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from pydantic import AwareDatetime, Field, ValidationError
 
 from revet.core.model.condition import Condition
 from revet.core.model.policy_runtime import Effect, Severity, Source
 from revet.core.model.schema import MapList, Model, Name, Text
+
+#: So many images a policy holds at most, with those that were released: some 16 KiB.
+MOST_HELD: Final = 32
+#: So many findings of an image are remembered; by the others it may be held again.
+MOST_FINDINGS: Final = 8
 
 Count = Annotated[int, Field(ge=0)]
 
@@ -66,6 +71,27 @@ class RuntimeFinding(Model, extra="ignore"):
     """When the newest of them had happened when this was written, at most once a minute."""
 
 
+class HeldImage(Model, extra="ignore"):
+    """An image on the policy's watch list: something bad was seen in a container of it."""
+
+    digest: Annotated[str, Field(max_length=136, pattern=r"^sha(256|512):[0-9a-f]{64,128}$")]
+    """What the container ran; an image has it under any name and tag."""
+    image: Text
+    """The name by which it ran."""
+    severity: Severity
+    """How bad the worst of it was."""
+    because: Annotated[str, Field(max_length=253)]
+    """The sensor, its rule, and how bad that is: of the worst."""
+    workload: Annotated[str, Field(max_length=512)]
+    """Where that was, as namespace/Kind/name."""
+    findings: Annotated[tuple[Text, ...], Field(max_length=MOST_FINDINGS)] = ()
+    """What stands for the findings: once it is released, they do not lead to it again."""
+    since: AwareDatetime
+    """Since when it is held."""
+    released: AwareDatetime | None = None
+    """When somebody has let it go: since then it is not held."""
+
+
 class HardeningPolicyStatus(Model, extra="ignore"):
     """What was seen of the policy's effect. A newer version may write more, which is ignored."""
 
@@ -84,6 +110,15 @@ class HardeningPolicyStatus(Model, extra="ignore"):
     """What the runtime sensors report, in a few words."""
     runtime_findings: Annotated[tuple[RuntimeFinding, ...], Field(max_length=10)] = ()
     """At most ten findings of runtime sensors, the most severe and newest."""
+    held_images: Annotated[
+        tuple[HeldImage, ...], Field(max_length=MOST_HELD), MapList("digest")
+    ] = ()
+    """The watch list of spec.runtime.respond: HoldImage, with what was released of it."""
+
+
+def render_status(status: HardeningPolicyStatus) -> dict[str, Any]:
+    """Write what is applied: all but the images that are held, which others write, too."""
+    return status.model_dump(mode="json", by_alias=True, exclude_none=True, exclude={"held_images"})
 
 
 def parse_status(status: Mapping[str, Any] | None) -> HardeningPolicyStatus | None:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from revet.core.model.image_facts import Demand, RegistryAccess
+from revet.core.model.policy_status import HeldImage
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +21,7 @@ class Settings:
         profile: the name of the policy's.
         pins: whom to ask for the digests that tags stand for; None: nobody, tags stay.
         demand: what is asked of the signatures of images; None: nothing.
+        held: the images of which new pods are to be told.
 
     """
 
@@ -32,6 +34,7 @@ class Settings:
     profile: str = "restricted"
     pins: RegistryAccess | None = None
     demand: Demand | None = None
+    held: tuple[HeldImage, ...] = ()
 
 
 DEFAULT_SETTINGS: Final = Settings()

@@ -7,7 +7,7 @@ from typing import Final
 
 from revet.core.model.meta import QUARANTINE_LABEL, Manifest
 from revet.core.model.policy import HardeningPolicy
-from revet.core.model.policy_runtime import Response
+from revet.core.model.policy_runtime import Action, Response
 from revet.core.render.owned import name_of, owned_metadata
 
 _ROLE: Final = "quarantine"
@@ -17,8 +17,7 @@ _SOURCE: Final = "spec.runtime.respond"
 def asked_quarantine(policy: HardeningPolicy) -> Response | None:
     """Return what a policy says of quarantine; None where it asks for none."""
     runtime = policy.spec.runtime
-    # There is one action; of each there is one at most.
-    return next(iter(runtime.respond), None) if runtime is not None else None
+    return runtime.response(Action.QUARANTINE) if runtime is not None else None
 
 
 def quarantine_name(policy: str) -> str:

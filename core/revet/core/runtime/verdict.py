@@ -24,6 +24,7 @@ _MOST_TOP: Final = 10
 _MOST_NAMED: Final = 3
 _LONGEST: Final = 1024
 _HELD: Final = "; in quarantine: "
+_IMAGES: Final = "; images held: "
 _BUCKETS: Final = ((100, "100+"), (10, "10-99"), (2, "2-9"), (1, "1"))
 _TITLES: Final[Mapping[Source, str]] = {
     Source.FALCO: "Falco",
@@ -54,6 +55,7 @@ class Sight:
         since: since when anybody has listened.
         unheard: why nobody listens; empty where somebody does.
         held: which pods are in quarantine, in words.
+        images: which images are held, in words.
 
     """
 
@@ -63,6 +65,7 @@ class Sight:
     since: float = 0.0
     unheard: str = ""
     held: str = ""
+    images: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,21 +108,20 @@ def judge_runtime(
         violations = _violations(young, omitted, counts, runtime.clear_after)
     else:
         violations = _quiet(runtime, sight, standing.get(VIOLATIONS), now)
-    violations = _add_held(violations, sight.held)
+    violations = _add_held(violations, sight)
     summary = _words(counts) or {Truth.FALSE: "none", Truth.UNKNOWN: "unknown"}.get(
         violations.truth, "some"
     )
     return Verdict(violations, feed, summary, tuple(map(_top, young[:_MOST_TOP])), until)
 
 
-def _add_held(observed: Observed, held: str) -> Observed:
-    """Say which pods are in quarantine, also long after what led to it."""
+def _add_held(observed: Observed, sight: Sight) -> Observed:
+    """Say which pods are in quarantine, and which images held, also long after what led to it."""
     # A condition that is left as it stood may name others.
-    text = observed.message.partition(_HELD)[0]
-    if held:
-        tail = f"{_HELD}{held}"[:_LONGEST]
-        text = text[: _LONGEST - len(tail)] + tail
-    return observed._replace(message=text)
+    text = observed.message.partition(_HELD)[0].partition(_IMAGES)[0]
+    tail = f"{_HELD}{sight.held}" if sight.held else ""
+    tail = (tail + (f"{_IMAGES}{sight.images}" if sight.images else ""))[:_LONGEST]
+    return observed._replace(message=text[: _LONGEST - len(tail)] + tail)
 
 
 def bucket(count: int) -> str:
