@@ -8,7 +8,6 @@ from urllib.parse import urlsplit
 
 from revet.adapters.address import Address, SettingsError
 
-
 #: By this name the chart lets the operator read the role and hold the Lease.
 _NAME: Final = "revet-operator"
 
