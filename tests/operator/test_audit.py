@@ -115,6 +115,8 @@ async def test_it_counts_what_is_there_once_all_of_it_was_seen(
     assert _counts(auditing) == (200, 200)
     assert world.asked.count(PODS) == 1
     assert await context.statuses.get() == Key("status", "strict")
+    # Who asks for no signatures is told nothing of what runs.
+    assert auditing.images_told("strict") is None
     found = b'revet_findings{control="run-as-non-root",policy="strict",severity="medium"} 200.0'
     assert found in context.metrics.expose().splitlines()
 

@@ -91,8 +91,12 @@ class Audit:
             tasks.create_task(self._rounds.run())
 
     def images_told(self, policy: str) -> tuple[Truth, str, str] | None:
-        """Return what there is to say of the images that run; None before the first count."""
-        return self._rounds.told(policy) if policy in self.tallies else None
+        """Return what there is to say of the images that run; None before the first count.
+
+        None, too, where a policy asks nothing of them.
+        """
+        asks = any(each.name == policy and each.demand is not None for each in self._policies())
+        return self._rounds.told(policy) if asks and policy in self.tallies else None
 
     async def _sweep(self) -> None:
         while True:
