@@ -22,7 +22,7 @@ from revet.core.runtime.held_images import (
     Hold,
     Trace,
     find_held,
-    find_image,
+    find_images,
     find_traces,
     held_images,
     put_on,
@@ -105,10 +105,31 @@ def test_an_image_is_what_the_status_says(image_id: str, expected: tuple[str, st
     for group in ("containerStatuses", "initContainerStatuses", "ephemeralContainerStatuses"):
         other = {"name": "other", "imageID": f"other@{_digest(1)}"}
         pod: Manifest = {"status": {group: [other, {"name": "app", "imageID": image_id}]}}
-        assert find_image(pod, "app") == expected
-        assert find_image(pod, "") is None
-        assert find_image(pod, "gone") is None
-    assert find_image({}, "app") is None
+        assert find_images(pod, "app") == ([expected] if expected else [])
+        assert find_images(pod, "") == []
+        assert find_images(pod, "gone") == []
+    assert find_images({}, "app") == []
+
+
+def test_what_a_pod_asks_for_is_held_beside_what_its_node_tells() -> None:
+    asked = {"name": "app", "image": f"registry.example:5000/app:1@{BAD}"}
+    pod: Manifest = {"spec": {"initContainers": [asked]}}
+    by_index = ("registry.example:5000/app", BAD)
+    assert find_images(pod, "app") == [by_index]
+    platform = f"registry.example:5000/app@{_digest(2)}"
+    # CRI-O tells an id of its own, or the digest of the platform's image.
+    for told, more in (
+        ("0123abcd", []),
+        (f"registry.example:5000/app@{BAD}", []),
+        (platform, [("registry.example:5000/app", _digest(2))]),
+    ):
+        pod["status"] = {"initContainerStatuses": [{"name": "app", "imageID": told}]}
+        assert find_images(pod, "app") == [by_index, *more]
+
+
+def test_a_workload_is_written_as_long_as_it_may_be() -> None:
+    held = put_on((), [_hold(workload="w" * 600)], NOW).listed
+    assert len(held[0].workload) == 512
 
 
 def test_an_image_is_put_on_once_and_told_by_the_worst() -> None:
@@ -228,3 +249,15 @@ def _apply(document: Manifest, operations: Sequence[Mapping[str, Any]]) -> Manif
 def _document(listed: tuple[HeldImage, ...]) -> Manifest:
     written = [each.model_dump(mode="json", by_alias=True, exclude_none=True) for each in listed]
     return {"metadata": {"name": "p", "uid": "u"}, "status": {"heldImages": written}}
+
+
+def test_a_release_by_a_clock_that_is_ahead_silences_no_other_finding() -> None:
+    released = _held(released=NOW + timedelta(days=365))
+    later = NOW + timedelta(hours=1)
+    again = _hold(BAD, _suspect(at=later.timestamp()))
+    other = _hold(BAD, _suspect(at=later.timestamp()), rule="Other")
+    assert put_on([released], [again], later).listed == (released,)
+    assert put_on([released], [other], later).listed[0].released is None
+    # A little ahead is any clock.
+    released = _held(released=later + timedelta(minutes=1))
+    assert put_on([released], [other], later).listed == (released,)

@@ -282,3 +282,12 @@ def test_losses_and_signs_of_life_are_noted(pipeline: Pipeline) -> None:
     report = pipeline.feed.report()
     assert report.heard == {Source.FALCO: NOW + 1}
     assert [(each.reason, each.node) for each in report.lost] == [(Loss.SENSOR, "n3")]
+
+
+def test_an_owner_is_called_no_longer_than_an_object_may_be() -> None:
+    owner = {"kind": "K" * 600, "name": "n" * 600, "uid": "u", "controller": True}
+    pod = json.loads(_pod())
+    pod["metadata"]["ownerReferences"] = [owner]
+    found = read_pod(json.dumps(pod).encode()).owner
+    assert found is not None
+    assert (found.kind, found.name) == ("K" * 63, "n" * 253)

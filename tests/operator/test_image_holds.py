@@ -1,5 +1,6 @@
 """The leader's part in holding images: what it looks at, writes, tells, and never does."""
 
+import io
 import json
 from typing import Any
 
@@ -60,8 +61,8 @@ async def test_a_flood_of_images_is_written_in_a_few_lists_and_bounded(desk: Des
 @pytest.mark.parametrize(
     ("container", "digest", "said"),
     [
-        ("app", "", "its status names no digest of a registry for container app"),
-        ("", BAD, "its status names no digest of a registry for which container"),
+        ("app", "", "nothing names a digest of a registry for container app"),
+        ("", BAD, "nothing names a digest of a registry for which container"),
     ],
 )
 async def test_an_unknown_image_is_not_held_and_that_is_told(
@@ -178,3 +179,24 @@ async def test_the_condition_names_what_is_held(desk: Desk) -> None:
 
 def _waiting(desk: Desk) -> list[Any]:
     return list(desk.holds._turns.waiting.values())
+
+
+def _logged(desk: Desk, output: io.BytesIO) -> bytes:
+    desk.context.log.flush()
+    return output.getvalue()
+
+
+async def test_an_odd_finding_does_not_end_the_leader(
+    desk: Desk, output: io.BytesIO, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise ValueError("odd")
+
+    async with desk.run():
+        with monkeypatch.context() as broken:
+            broken.setattr(image_holds, "put_on", fail)
+            desk.offer()
+            await until(lambda: b"odd" in _logged(desk, output))
+        desk.have_pod("web-2", BAD)
+        desk.offer(suspect("web-2"))
+        await until(lambda: desk.counted("held") == 1)

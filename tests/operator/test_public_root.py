@@ -246,3 +246,26 @@ async def test_it_goes_on_by_itself(
     task.cancel()
     assert stored.data == {ROOT: "two"}
     assert stored.done == ["apply", "apply"]
+
+
+async def test_who_drips_is_waited_for_no_longer_than_that(
+    verifying: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(public_root, "_LONGEST_S", 0.05)
+    ended = threading.Event()
+
+    def drip() -> bytes:
+        ended.wait(30)
+        return b"late"
+
+    root = PublicRoot(verifying)
+    assert not await root.refresh(drip)
+    ended.set()
+    assert verifying.metrics.public_root_refreshes.labels("failed")._value.get() == 1
+
+
+async def test_an_error_that_nobody_thought_of_is_a_failure(verifying: Context) -> None:
+    def fail() -> bytes:
+        raise KeyError("odd")
+
+    assert not await PublicRoot(verifying).refresh(fail)

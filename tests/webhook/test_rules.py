@@ -100,3 +100,15 @@ async def test_the_public_root_is_followed_where_no_other_is_named(followed: Pin
     followed.tell(PUBLIC_ROOT, {"metadata": {}})
     images.want([compiled(pem=GOOD)])
     await until(lambda: images.signers == {"u": ""})
+
+
+async def test_a_public_root_beyond_us_leaves_the_one_that_came_with_us(followed: Pinning) -> None:
+    images, policy = followed.images, compiled(pem=GOOD)
+    followed.tell(PUBLIC_ROOT, {"data": {ROOT: '{"mediaType": "of-a-later-version"}'}})
+    images.want([policy])
+    await until(lambda: "the trust root" in images.signers.get("u", ""))
+    assert images.signers["u"].endswith("what was there before still counts")
+    assert images._signatures is not None
+    assert policy.demand is not None
+    [item] = policy.demand.verifications
+    assert images._signatures.rules.last(policy.demand, item) is not None

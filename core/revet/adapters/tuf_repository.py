@@ -19,8 +19,8 @@ class TufError(Error):
 def fetch_target(url: str, anchor: bytes, folder: Path, name: str) -> bytes:
     """Return a file of the repository at `url`; blocks, for some seconds.
 
-    `anchor` is a root of the repository that is trusted. What was seen is kept in `folder`: nobody
-    can then give an older state for the newest one.
+    `anchor` is a root of the repository that is trusted. What was seen is kept in `folder`: while
+    that is there nobody can give an older state for the newest one, else until it expires.
 
     Raises:
         TufError: no answer, a wrong signature, or metadata that has expired.

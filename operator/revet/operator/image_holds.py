@@ -21,7 +21,7 @@ from revet.core.runtime.held_images import (
     Outcome,
     Trace,
     asked_hold,
-    find_image,
+    find_images,
     find_traces,
     held_images,
     listed_images,
@@ -58,7 +58,7 @@ class _Look(NamedTuple):
     """What came of a look at a pod."""
 
     turn: Turn[_Task]
-    hold: Hold
+    holds: tuple[Hold, ...]
     pod: Manifest
 
 
@@ -182,11 +182,11 @@ class ImageHolds:
         labels = pod["metadata"].get("labels") or {}
         if not compile_selector(seen.policy.spec.pod_selector)(labels):
             return None
-        found = find_image(pod, trace.container)
-        if found is None:
+        found = find_images(pod, trace.container)
+        if not found:
             container = f"container {trace.container}" if trace.container else "which container"
-            raise _UnknownError(f"its status names no digest of a registry for {container}")
-        return _Look(turn, Hold(trace, *found), pod)
+            raise _UnknownError(f"nothing names a digest of a registry for {container}")
+        return _Look(turn, tuple(Hold(trace, *each) for each in found), pod)
 
     async def _read_pod(self, trace: Trace) -> Manifest:
         fields = f"metadata.name={trace.suspect.pod}"
@@ -200,16 +200,20 @@ class ImageHolds:
         """Put the images of one policy on its list."""
         task, problem = looks[0].turn.case, ""
         try:
-            outcome = await self._put_on(task, [each.hold for each in looks])
+            outcome = await self._put_on(task, [hold for each in looks for hold in each.holds])
         except KubeError as error:
             problem = str(error)
+        except Exception as error:  # noqa: BLE001 -- one odd finding must not end the leader
+            self._context.log.fail(error, about="image-hold", name=task.policy)
+            problem = f"an error of Revet's own, with its trace in the operator's log: {error!r}"
         else:
             policy = refer(task.policy, task.uid)
             self._notices.tell_outcome(policy, outcome)
             begun = {each.digest for each in outcome.begun}
             for each in looks:
-                if each.hold.digest in begun:
-                    self._notices.tell_held(policy, each.hold.trace, each.pod, each.hold.digest)
+                for hold in each.holds:
+                    if hold.digest in begun:
+                        self._notices.tell_held(policy, hold.trace, each.pod, hold.digest)
         for each in looks:
             self._conclude(each.turn, problem, "failed")
 

@@ -89,7 +89,11 @@ class Inquiry:
                     server_hostname=replica.server_name,
                 ) as response,
             ):
-                body = await response.content.read(_MOST_BYTES)
+                body = b""
+                async for part in response.content.iter_any():
+                    body += part
+                    if len(body) > _MOST_BYTES:
+                        return None
                 return _read(response.status, body)
         except (aiohttp.ClientError, TimeoutError, OSError, msgspec.MsgspecError):
             return None

@@ -6,11 +6,14 @@ takes the root that came with it until there is one.
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
+from threading import Thread
 from typing import Final
 
 from revet.adapters.kube import KubeError
 from revet.adapters.tuf_repository import TufError, fetch_target
+from revet.core.errors import describe
 from revet.core.model.meta import Manifest
 from revet.operator.context import Context
 from revet.operator.picture import Key
@@ -20,6 +23,7 @@ from revet.verify.public_good import CONFIG_MAP_NAME, ROOT, read_tuf_anchor
 #: The public repository is signed anew every few days.
 _EVERY_S: Final = 6 * 3600.0
 _AGAIN_S: Final = 900.0
+_LONGEST_S: Final = 120.0
 #: So long a repository may be out of reach before anybody is told but the log.
 _PATIENCE_S: Final = 24 * 3600.0
 
@@ -57,7 +61,7 @@ class PublicRoot:
         """Get the newest root and keep it; return whether that went well."""
         problem = ""
         try:
-            await self._keep(await asyncio.to_thread(fetch))
+            await self._keep(await _fetch_apart(fetch))
         except (TufError, KubeError) as error:
             problem = f"the public trust root can't be refreshed: {error}"
             self._context.log.complain(problem)
@@ -93,6 +97,39 @@ class PublicRoot:
             self._problem = problem
             names = list(self._context.picture.policies)
             self._context.statuses.add_all(Key("status", each) for each in names)
+
+
+async def _fetch_apart(fetch: Fetch) -> bytes:
+    """Run what blocks on a thread that nobody's end waits for, and not for ever.
+
+    Raises:
+        TufError: it failed, or took too long: the client bounds each read, and not the whole.
+
+    """
+    loop = asyncio.get_running_loop()
+    done: asyncio.Future[bytes] = loop.create_future()
+
+    def tell(root: bytes | None, error: Exception | None) -> None:
+        if not done.done():
+            done.set_exception(error) if error is not None else done.set_result(root or b"")
+
+    def run() -> None:
+        root, failure = None, None
+        try:
+            root = fetch()
+        except TufError as error:
+            failure = error
+        except Exception as error:  # noqa: BLE001 -- a repository must not end the leader
+            failure = TufError(describe(error))
+        with suppress(RuntimeError):  # the loop has ended
+            loop.call_soon_threadsafe(tell, root, failure)
+
+    Thread(target=run, name="public-root", daemon=True).start()
+    try:
+        async with asyncio.timeout(_LONGEST_S):
+            return await done
+    except TimeoutError:
+        raise TufError(f"no answer in {_LONGEST_S:.0f} s") from None
 
 
 def _fetch(settings: PublicRootSettings) -> bytes:

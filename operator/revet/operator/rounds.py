@@ -172,6 +172,8 @@ class Rounds:
                         self._not_before = self._clock() + _GAP_S
                         return image
                     self._roster.put_off(image, self._clock() + _BUSY_S)
+                    # There may be thousands of a registry: the Lease must have its turn.
+                    await asyncio.sleep(0)
                     continue
                 with suppress(TimeoutError):
                     async with asyncio.timeout(wait_s if wait_s < float("inf") else None):

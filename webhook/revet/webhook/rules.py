@@ -106,8 +106,19 @@ class Rules:
         except Exception as error:  # noqa: BLE001 -- whatever is wrong, what was good must count on
             text = str(error) if isinstance(error, Error) else f"{type(error).__name__}: {error}"
             self._complain(f"spec.images.verify {item.name}: {text}")
-            return _Made(found, last.rule if last else None, text)
+            good = last.rule if last is not None and last.rule is not None else None
+            return _Made(found, good or await self._make_bundled(item), text)
         return _Made(found, rule, "")
+
+    async def _make_bundled(self, item: Verification) -> Rule | None:
+        """Make a rule by the root that came with us, where a newer one is beyond this version."""
+        if item.trust_root is not None or ROOT not in (self._references.find(PUBLIC_ROOT) or {}):
+            return None
+        loop = asyncio.get_running_loop()
+        make = partial(compile_rule, item, self._read)
+        with suppress(Exception):  # what is wrong was told before
+            return await loop.run_in_executor(self._executor, make)
+        return None
 
     def _read(self, place: Place) -> bytes:
         reference = Reference(place.kind, place.name)

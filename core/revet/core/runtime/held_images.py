@@ -6,13 +6,13 @@ event does.
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import Any, Final
 
 import msgspec
 
-from revet.core.image import is_digest
+from revet.core.image import is_digest, split_reference
 from revet.core.model.meta import Manifest
 from revet.core.model.policy import HardeningPolicy
 from revet.core.model.policy_runtime import Action, Response
@@ -22,8 +22,11 @@ from revet.core.runtime.findings import Finding, Suspect
 
 _HASH_LENGTH: Final = 20
 _LONGEST: Final = 253
+_LONGEST_WORKLOAD: Final = 512
+_SKEW: Final = timedelta(minutes=5)
 _MOST_NAMED: Final = 3
 _SHORT: Final = 19
+_SPECS: Final = ("containers", "initContainers", "ephemeralContainers")
 _STATUSES: Final = ("containerStatuses", "initContainerStatuses", "ephemeralContainerStatuses")
 
 
@@ -99,20 +102,33 @@ def find_traces(finding: Finding, response: Response) -> Iterator[Trace]:
             )
 
 
-def find_image(pod: Manifest, container: str) -> tuple[str, str] | None:
-    """Return the name and the digest of what a container runs; None where nobody has said.
+def find_images(pod: Manifest, container: str) -> list[tuple[str, str]]:
+    """Return the names and the digests of what a container runs; empty where nobody has said.
 
-    A bare `sha256:...` is of an image's configuration: no registry and no pod names it so.
+    What its pod asks for comes first, as the next pod will: a node may tell the digest of one
+    platform's image where that was an index. A bare `sha256:...` is of an image's configuration:
+    no registry and no pod names it so.
     """
-    status: Manifest = pod.get("status") or {}
-    for group in _STATUSES:
-        told: list[Manifest] = status.get(group) or []
-        for each in told:
-            if container and each.get("name") == container:
-                image: str = each.get("imageID") or ""
-                name, _, digest = image.rpartition("//")[2].partition("@")
-                return (name, digest) if name and is_digest(digest) else None
-    return None
+    if not container:
+        return []
+    asked = _find(pod.get("spec") or {}, _SPECS, container).get("image") or ""
+    told = _find(pod.get("status") or {}, _STATUSES, container).get("imageID") or ""
+    found: dict[str, str] = {}
+    for image in (asked, told.rpartition("//")[2]):
+        name, _, digest = split_reference(image)
+        if name and is_digest(digest):
+            found.setdefault(digest, name)
+    return [(name, digest) for digest, name in found.items()]
+
+
+def _find(part: Manifest, groups: Iterable[str], container: str) -> Manifest:
+    """Return what a pod's spec or status has of a container; empty where it has nothing."""
+    for group in groups:
+        listed: list[Manifest] = part.get(group) or []
+        for each in listed:
+            if each.get("name") == container:
+                return each
+    return {}
 
 
 def put_on(listed: Sequence[HeldImage], holds: Iterable[Hold], now: datetime) -> Outcome:
@@ -199,7 +215,7 @@ def _add(before: HeldImage | None, hold: Hold, now: datetime) -> HeldImage:
         image=hold.image[:_LONGEST],
         severity=trace.suspect.severity,
         because=trace.because,
-        workload=trace.workload,
+        workload=trace.workload[:_LONGEST_WORKLOAD],
         findings=(*known, trace.finding)[-MOST_FINDINGS:],
         since=now.replace(microsecond=0),
     )
@@ -207,7 +223,9 @@ def _add(before: HeldImage | None, hold: Hold, now: datetime) -> HeldImage:
         return new
     is_known = trace.finding in known
     if before.released is not None:
-        is_over = is_known or trace.suspect.at <= before.released.timestamp()
+        # By a clock that is ahead nothing can be told: it must not silence what comes later.
+        is_told = before.released <= now + _SKEW
+        is_over = is_known or (is_told and trace.suspect.at <= before.released.timestamp())
         return before if is_over else new
     findings = known if is_known or len(known) >= MOST_FINDINGS else (*known, trace.finding)
     worst = new if RANKS[new.severity] > RANKS[before.severity] else before

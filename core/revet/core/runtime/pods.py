@@ -16,6 +16,9 @@ from revet.core.runtime.event import RuntimeEvent
 GONE_S: Final = 600.0
 _MOST_GONE: Final = 5000
 _MOST_MAKERS: Final = 200_000
+#: Of a kind, and of an object (RFC 1123).
+_LONGEST_KIND: Final = 63
+_LONGEST_NAME: Final = 253
 #: Docker's short form, Falco's default; Tetragon gives 31 characters or all 64.
 _SHORTEST_ID: Final = 12
 
@@ -113,8 +116,12 @@ def read_pod(data: bytes) -> Pod:
 
 
 def _controller(metadata: _Metadata) -> _Reference | None:
+    """Return who made it; whoever creates a pod may write there what no object could be called."""
     owners = metadata.owner_references or ()
-    return next((each for each in owners if each.controller), None)
+    found = next((each for each in owners if each.controller), None)
+    if found is None:
+        return None
+    return _Reference(found.kind[:_LONGEST_KIND], found.name[:_LONGEST_NAME], found.uid, True)
 
 
 class Owners:
