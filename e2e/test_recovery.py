@@ -132,7 +132,7 @@ def stage(release: Release) -> Iterator[Stage]:
         stage = Stage(release, Api(plane), cut, namespaces)
         try:
             release.start()
-            wait_for(lambda: len(stage.snapshot()) == 10, "guards, certificates", _SETTLED_S)
+            wait_for(lambda: len(stage.snapshot()) == 12, "guards, certificates", _SETTLED_S)
             stage.gone = stage.snapshot()
             stage.apply()
             place = f"HardeningPolicy /{NAME}"
