@@ -2,11 +2,12 @@
 
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
-from e2e.api import Api
+from e2e.api import Api, wait_for
 from e2e.cluster.controlplane import ControlPlane
 from e2e.cluster.process import ClusterError
 from e2e.cluster.target import Cluster, open_cluster, prepare
@@ -15,6 +16,10 @@ from e2e.pinning import Stage, open_stage
 from e2e.release import Release
 
 _HERE = Path(__file__).parent
+_LASTING = (
+    "clusterroles,clusterrolebindings,nodes,validatingadmissionpolicies,priorityclasses,"
+    "validatingadmissionpolicybindings,validatingwebhookconfigurations,mutatingwebhookconfigurations"
+)
 _BUILD_ERROR = pytest.StashKey[str]()
 
 
@@ -45,6 +50,27 @@ def cluster(pytestconfig: pytest.Config) -> Iterator[Cluster]:
         pytest.fail(pytestconfig.stash[_BUILD_ERROR], pytrace=False)
     with open_cluster(os.environ) as opened:
         yield opened
+
+
+@pytest.fixture(scope="module", autouse=True)
+def leaves_nothing(request: pytest.FixtureRequest) -> Iterator[None]:
+    """See that what a file makes for the whole cluster goes with it: the next file shares it."""
+    here = (item for item in request.session.items if item.path == request.path)
+    if not any("cluster" in getattr(item, "fixturenames", ()) for item in here):
+        yield
+        return
+    cluster: Cluster = request.getfixturevalue("cluster")
+    before = _lasting(cluster)
+    yield
+    with suppress(TimeoutError):  # to say below what it is
+        wait_for(lambda: not _lasting(cluster) - before, "everything of the cluster's gone", 60, 1)
+    left = sorted(_lasting(cluster) - before)
+    assert not left
+
+
+def _lasting(cluster: Cluster) -> set[str]:
+    """Return what there is that no namespace takes with it."""
+    return set(cluster.kubectl("get", _LASTING, "--output=name").stdout.split())
 
 
 @pytest.fixture

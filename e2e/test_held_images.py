@@ -29,6 +29,7 @@ BAD: Final = f"sha256:{'bad' * 21}b"
 FINE: Final = f"sha256:{'f' * 64}"
 FORBIDDEN: Final = 403
 _SOON_S: Final = 60
+_OF_KIM: Final = ("kim-looks", "kim-releases")
 #: Nothing but what is held is judged.
 _OTHERS: Final = [
     {"id": each, "mode": "Disabled"}
@@ -123,6 +124,7 @@ def scene(cluster: Cluster) -> Iterator[Scene]:
         for each in (namespace, warned):
             plane.delete_namespace(each)
         plane.kubectl("delete", "node", NODE)
+        plane.kubectl("delete", "clusterrolebindings", "--ignore-not-found", *_OF_KIM)
 
 
 def test_who_speaks_for_no_node_holds_nothing(scene: Scene) -> None:
@@ -201,10 +203,11 @@ def test_it_holds_with_the_operator_dead_and_ends_by_who_may(scene: Scene) -> No
     scene.release.webhook.start()
     wait_for(lambda: "is held since" in scene.ask(f"x@{BAD}").message, "refused", _SOON_S)
     kim = scene.plane.kubeconfig_for("kim")
-    args = ("clusterrolebinding", "kim-looks", "--clusterrole=revet-policy-viewer", "--user=kim")
+    looks, releases = _OF_KIM
+    args = ("clusterrolebinding", looks, "--clusterrole=revet-policy-viewer", "--user=kim")
     scene.plane.kubectl("create", *args)
     wait_for(lambda: "hardeningpolicies/status" in _revet(kim, "release", BAD).stderr, "asked", 60)
-    args = ("clusterrolebinding", "kim-releases", "--clusterrole=revet-releaser", "--user=kim")
+    args = ("clusterrolebinding", releases, "--clusterrole=revet-releaser", "--user=kim")
     scene.plane.kubectl("create", *args)
     wait_for(lambda: _revet(kim, "release", f"x@{BAD[:19]}").returncode == 0, "released", 60)
     wait_for(lambda: scene.ask(f"x@{BAD}").is_success, "admitted", _SOON_S)

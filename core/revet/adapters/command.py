@@ -58,7 +58,7 @@ async def run_until_asked(kubeconfig: str | None, make: Callable[[Kube, Log], Se
     log = open_log()
     # They would double every counter's series, and nobody reads them.
     disable_created_metrics()  # type: ignore[no-untyped-call] # not typed upstream
-    logging.getLogger().addHandler(LibraryHandler(log))
+    logging.getLogger().addHandler(LibraryHandler(log, asyncio.get_running_loop()))
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)

@@ -1,7 +1,10 @@
 """The log: one JSON object a line on standard output, for decisions and for everything else."""
 
+import asyncio
 import logging
 from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
 from traceback import format_exception
 from typing import Any, BinaryIO
 
@@ -54,19 +57,35 @@ class Log:
 
 
 class LibraryHandler(logging.Handler):
-    """Brings what libraries log into the same lines."""
+    """Brings what libraries log into the same lines, also from threads of their own."""
 
-    def __init__(self, log: Log) -> None:
+    def __init__(self, log: Log, loop: asyncio.AbstractEventLoop) -> None:
+        """Write into the log of what runs on `loop`: no other thread may touch either."""
         super().__init__(logging.WARNING)
         self._log = log
+        self._loop = loop
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write a record of a library, with its traceback."""
         trace = logging.Formatter().formatException(record.exc_info) if record.exc_info else None
-        self._log.write(
+        write = partial(
+            self._log.write,
             "library",
             level=record.levelname,
             logger=record.name,
             message=record.getMessage(),
             trace=trace,
         )
+        if _running_loop() is self._loop:
+            write()
+            return
+        with suppress(RuntimeError):  # the loop has ended, and the log with it
+            self._loop.call_soon_threadsafe(write)
+
+
+def _running_loop() -> asyncio.AbstractEventLoop | None:
+    """Return the loop of this thread, if it has one."""
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None

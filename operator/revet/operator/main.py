@@ -195,7 +195,7 @@ async def run(settings: Settings) -> None:
     """
     loop = asyncio.get_running_loop()
     log = open_log()
-    logging.getLogger().handlers = [LibraryHandler(log)]
+    logging.getLogger().handlers = [LibraryHandler(log, loop)]
     metrics = Metrics()
     ended: asyncio.Future[str] = loop.create_future()
 
