@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from revet.adapters.address import Address, SettingsError
 
@@ -104,12 +104,8 @@ def parse_url(text: str, flag: str) -> str:
         SettingsError: no URL that a webhook entry may have.
 
     """
-    try:
-        parts = urlsplit(text)
-        is_good = bool(parts.scheme == "https" and parts.hostname and parts.port != 0)
-    except ValueError:
-        is_good = False
-    if not is_good or parts.path.strip("/") or parts.query or parts.fragment or parts.username:
+    parts = _split_https(text)
+    if parts is None or parts.path.strip("/"):
         raise SettingsError(f"{flag} {text!r} must be https://HOST or https://HOST:PORT")
     return text.rstrip("/")
 
@@ -123,11 +119,18 @@ def parse_public_root(url: str | None, folder: Path) -> PublicRootSettings | Non
     """
     if url is None:
         return None
-    try:
-        parts = urlsplit(url)
-        is_good = bool(parts.scheme == "https" and parts.hostname and parts.port != 0)
-    except ValueError:
-        is_good = False
-    if not is_good or parts.query or parts.fragment or parts.username:
+    if _split_https(url) is None:
         raise SettingsError(f"--public-root-tuf {url!r} must be https://HOST[:PORT][/PATH]")
     return PublicRootSettings(url.rstrip("/"), folder)
+
+
+def _split_https(text: str) -> SplitResult | None:
+    """Return the parts of an https:// URL of a host and a path; None where it is no such one."""
+    try:
+        parts = urlsplit(text)
+        is_good = bool(parts.scheme == "https" and parts.hostname and parts.port != 0)
+    except ValueError:
+        return None
+    if not is_good or parts.query or parts.fragment or parts.username:
+        return None
+    return parts
