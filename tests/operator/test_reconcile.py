@@ -202,7 +202,7 @@ async def test_what_all_share_is_looked_at_again_and_again(
     reconciler = Reconciler(context, Audit(context))
     reconciler.entries = Odd(context)
     _select(context, 1, 2)
-    task = asyncio.create_task(resync.keep_fresh(reconciler, context, 0.001))
+    task = asyncio.create_task(resync.keep_fresh(reconciler, context, lambda: None, 0.001))
     found: list[Key] = []
     while found.count(Key("namespace", "n1")) < 3:
         found.append(await context.queue.get())

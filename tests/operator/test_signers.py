@@ -9,11 +9,12 @@ from revet.operator import signers
 from revet.operator.context import Context
 from revet.operator.credentials import Credentials
 from revet.operator.picture import Key
-from revet.operator.prober import Prober
+from revet.operator.prober import Prober, Replica
 from revet.operator.signers import SignersWatch
 from tests.operator.test_writer import Written
 from tests.support.manifests import policy
 
+REPLICA = Replica("https://127.0.0.1:1", None)
 VERIFY = [
     {"name": "ci", "images": ["*"], "anyOf": [{"key": {"configMapRef": {"name": "k", "key": "p"}}}]}
 ]
@@ -27,13 +28,21 @@ class Replicas(Prober):
         self.answers: Sequence[Mapping[str, str] | None] = [{"u": ""}]
         self.is_away = False
         self.rounds = 0
+        self.lists = 0
 
-    async def signers(self, bundle: bytes) -> Sequence[Mapping[str, str] | None]:
-        """Return what the test has said."""
-        assert bundle == b"bundle"
-        self.rounds += 1
+    async def replicas(self) -> list[Replica]:
+        """Name them, unless the API server does not tell."""
         if self.is_away:
             raise KubeError("away")
+        self.lists += 1
+        return [REPLICA]
+
+    async def signers(
+        self, replicas: Sequence[Replica], bundle: bytes
+    ) -> Sequence[Mapping[str, str] | None]:
+        """Return what the test has said."""
+        assert (list(replicas), bundle) == ([REPLICA], b"bundle")
+        self.rounds += 1
         return self.answers
 
 
@@ -103,6 +112,7 @@ async def test_a_status_is_written_where_it_is_another(
     assert not context.statuses._due
     # What can't be asked is not told anew.
     replicas.is_away = True
+    watch.look_again()
     await watch.look(2 * signers._SOON_S)
     assert watch.problem("u") == ""
     replicas.is_away, replicas.answers = False, [{"u": "no key"}]
@@ -116,6 +126,22 @@ async def test_a_status_is_written_where_it_is_another(
     see(context, generation=2, images={"verify": VERIFY})
     await watch.look(rest + 1)
     assert replicas.rounds == rounds + 1
+
+
+async def test_replicas_are_listed_only_where_they_may_have_changed(
+    context: Context, watch: SignersWatch, replicas: Replicas
+) -> None:
+    see(context, images={"verify": VERIFY})
+    now = 0.0
+    for answers, lists in (([{"u": ""}], 1), ([{"u": ""}], 1), ([None], 1), ([{"u": ""}], 2)):
+        replicas.answers = answers
+        await watch.look(now)
+        assert replicas.lists == lists
+        now += signers._REST_S
+    watch.look_again()
+    rounds = replicas.rounds
+    await watch.look(now - signers._REST_S + 1)
+    assert (replicas.lists, replicas.rounds) == (3, rounds + 1)
 
 
 async def test_a_root_that_grows_old_is_told_beside(context: Context, replicas: Replicas) -> None:

@@ -113,7 +113,7 @@ async def _lead(context: Context, take_signals: Callable[[], None]) -> None:
         tasks.create_task(canary.run())
         tasks.create_task(signers.run())
         tasks.create_task(public_root.run())
-        tasks.create_task(keep_fresh(reconciler, context, _FRESH_EVERY_S))
+        tasks.create_task(keep_fresh(reconciler, context, signers.look_again, _FRESH_EVERY_S))
         tasks.create_task(watch(context, intake))
         tasks.create_task(_watch_policies(context, intake, take_signals))
 

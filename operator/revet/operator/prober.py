@@ -90,17 +90,14 @@ class Prober:
         told = (_read(each, "generations", dict[str, int]) for each in answers)
         return dict(zip(questions, told, strict=True))
 
-    async def signers(self, bundle: bytes) -> Sequence[Mapping[str, str] | None]:
-        """Return what each ready replica can't use of a policy's keys and roots, by uid.
+    async def signers(
+        self, replicas: Sequence[Replica], bundle: bytes
+    ) -> Sequence[Mapping[str, str] | None]:
+        """Return what each replica can't use of a policy's keys and roots, by uid.
 
         None where it gives no good answer.
-
-        Raises:
-            KubeError: the API server does not tell which replicas there are.
-
         """
-        questions = [(each, _NO_ENTRY) for each in await self.replicas()]
-        answers = await self._annotations(questions, bundle)
+        answers = await self._annotations([(each, _NO_ENTRY) for each in replicas], bundle)
         return [_read(each, "signers", dict[str, str]) for each in answers]
 
     async def _annotations(

@@ -4,6 +4,7 @@ Apart from the work itself, which is the same whatever asked for it.
 """
 
 import asyncio
+from collections.abc import Callable
 from typing import Final
 
 from revet.adapters.kube import KubeError
@@ -15,13 +16,23 @@ from revet.operator.reconcile import Reconciler
 _ROUNDS_TO_RESYNC: Final = 60
 
 
-async def keep_fresh(reconciler: Reconciler, context: Context, every_s: float) -> None:
-    """Count the webhook's replicas, and look at everything again now and then, until cancelled."""
+async def keep_fresh(
+    reconciler: Reconciler, context: Context, replicas_changed: Callable[[], None], every_s: float
+) -> None:
+    """Count the webhook's replicas, and look at everything again now and then, until cancelled.
+
+    `replicas_changed` is called when they may have.
+    """
     changed = asyncio.Event()
+
+    def note_change() -> None:
+        changed.set()
+        replicas_changed()
+
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(_count_on(reconciler, context, changed, every_s))
         tasks.create_task(_resync(context, changed, every_s * _ROUNDS_TO_RESYNC))
-        tasks.create_task(listen(context, changed.set))
+        tasks.create_task(listen(context, note_change))
 
 
 async def _count_on(

@@ -8,7 +8,7 @@ from revet.adapters.kube import KubeError
 from revet.operator.context import Context
 from revet.operator.credentials import Credentials
 from revet.operator.picture import Key
-from revet.operator.prober import Prober
+from revet.operator.prober import Prober, Replica
 
 #: How often policies are looked at, and how often replicas are asked while these stay the same.
 _LOOK_S: Final = 1.0
@@ -36,6 +36,8 @@ class SignersWatch:
         self._prober = prober or Prober(
             context.objects, settings.namespace, settings.service, settings.webhook_url
         )
+        #: None where they are to be listed: at rest nothing is read.
+        self._replicas: Sequence[Replica] | None = None
         self._told: Mapping[str, str] = {}
         self._asked_of: Mapping[str, int] = {}
         self._soon = 0
@@ -45,6 +47,10 @@ class SignersWatch:
         """Return what can't be used of a policy, in words; None where not every replica told."""
         told, old = self._told.get(uid), self._root_problem(uid)
         return "; ".join(each for each in (told, old) if each) if old else told
+
+    def look_again(self) -> None:
+        """Have the replicas listed anew, and asked: they have changed."""
+        self._replicas, self._due = None, 0.0
 
     async def run(self) -> None:
         """Ask, until cancelled."""
@@ -63,7 +69,7 @@ class SignersWatch:
         self._soon = max(self._soon - 1, 0)
         self._due = now + (_SOON_S if self._soon else _REST_S)
         try:
-            answers = await self._prober.signers(self._credentials.bundle)
+            answers = await self._ask()
         except KubeError as error:
             self._context.log.complain(f"the replicas of the webhook can't be listed: {error}")
             return
@@ -72,6 +78,20 @@ class SignersWatch:
             if told.get(seen.uid) != self._told.get(seen.uid):
                 self._context.statuses.add(Key("status", seen.name))
         self._told = told
+
+    async def _ask(self) -> Sequence[Mapping[str, str] | None]:
+        """Ask the replicas, which are listed anew where one has not answered.
+
+        Raises:
+            KubeError: the API server does not tell which there are.
+
+        """
+        if self._replicas is None:
+            self._replicas = await self._prober.replicas()
+        answers = await self._prober.signers(self._replicas, self._credentials.bundle)
+        if None in answers:
+            self._replicas = None
+        return answers
 
     def _verifying(self) -> dict[str, int]:
         """Return the generation of each policy that asks for signatures, by uid."""
