@@ -122,7 +122,7 @@ async def test_before_everything_was_listed_nothing_is_written(context: Context)
     desk.isolation.most_s = 0.01
     standing, [problem] = await desk.isolation.keep("strict")
     assert standing == []
-    assert problem.startswith("no NetworkPolicy is written: not listed yet: Pod, Service")
+    assert problem.startswith("no NetworkPolicy is written: not listed yet: Service, EndpointSlice")
     assert desk.objects.done == []
     off: Manifest = policy("strict", LABELS, network={"mode": "Audit"})
     off["metadata"] |= {"uid": "p", "resourceVersion": "2", "generation": 2}

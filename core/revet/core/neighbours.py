@@ -99,6 +99,13 @@ class Neighbours(Surroundings):
             return True
         return False if all(self._is_all(kind) for kind in BINDINGS) else None
 
+    def has_bound(self, namespace: str) -> bool | None:
+        """Return whether a role is given to any ServiceAccount of a namespace; None: not known."""
+        prefix = f"{namespace or _DEFAULT}/"
+        if any(each == _ANY or each.startswith(prefix) for each in self._bound):
+            return True
+        return False if all(self._is_all(kind) for kind in BINDINGS) else None
+
     def role(self, kind: str, namespace: str, name: str) -> Seen[Role]:
         """Return a Role or a ClusterRole."""
         return self._one(kind, "" if kind == _CLUSTER_ROLE else namespace, name)

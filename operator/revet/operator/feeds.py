@@ -4,7 +4,8 @@ The audit reads most of what NetworkPolicies depend on, too: two watches would h
 and every change parsed, twice.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple, Protocol
 
@@ -14,6 +15,9 @@ from revet.adapters.watches import Opened, Watches
 from revet.core.kinds import BESIDE, KINDS
 
 _PAGE: Final = 100  # a pod, or a CustomResourceDefinition, may have more than a megabyte
+#: There are so many of them that policies have what they ask for written first, where they can.
+_LATE: Final = frozenset({"Pod"})
+_LATEST_S: Final = 30.0
 _LENGTH: Final = 4  # bytes that say how long a part is
 _ADMISSION: Final = "/apis/admissionregistration.k8s.io/v1"
 _PATHS: Final = {
@@ -60,9 +64,20 @@ class _Feed(NamedTuple):
 class Feeds:
     """Watches what somebody reads, anew where another one comes to read it as well."""
 
-    def __init__(self, clock: Callable[[], float], complain: Callable[[str], None]) -> None:
-        """Start without a watch."""
+    def __init__(
+        self,
+        clock: Callable[[], float],
+        complain: Callable[[str], None],
+        rest: Callable[[float], Awaitable[None]] | None = None,
+    ) -> None:
+        """Start without a watch; `rest` waits until nothing is to be written, for so long at most.
+
+        Without it nothing is late.
+        """
         self._clock = clock
+        self._rest = rest
+        self._late = _LATE if rest is not None else frozenset[str]()
+        self._late_wishes = asyncio.Event()
         self._watches = Watches[_Feed](self._open, self._close, complain)
         self._readers: dict[str, Reader] = {}
         self._wanted: dict[str, frozenset[str]] = {}
@@ -73,10 +88,13 @@ class Feeds:
         """Say which kinds somebody reads from now on."""
         self._readers[reader.name] = reader
         self._wanted[reader.name] = frozenset(kinds)
-        self._watches.want(
-            _Feed(kind, tuple(sorted(name for name, all_ in self._wanted.items() if kind in all_)))
-            for kind in frozenset[str]().union(*self._wanted.values())
-        )
+        self._open_wanted()
+
+    def hurry(self, kind: str) -> None:
+        """Have a kind watched now that would be watched when there is time."""
+        if kind in self._late:
+            self._late -= {kind}
+            self._open_wanted()
 
     def is_listed(self, reader: Reader, kind: str) -> bool:
         """Tell whether a reader was given everything of a kind."""
@@ -89,7 +107,27 @@ class Feeds:
 
     async def run(self, kube: Kube) -> None:
         """Watch what is wanted, until cancelled."""
-        await self._watches.run(kube)
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._watches.run(kube))
+            if self._rest is not None:
+                tasks.create_task(self._open_late(self._rest))
+
+    async def _open_late(self, rest: Callable[[float], Awaitable[None]]) -> None:
+        while True:
+            await self._late_wishes.wait()
+            self._late_wishes.clear()
+            await rest(_LATEST_S)
+            for kind in self._late:
+                self.hurry(kind)
+
+    def _open_wanted(self) -> None:
+        kinds = frozenset[str]().union(*self._wanted.values())
+        if kinds & self._late:
+            self._late_wishes.set()
+        self._watches.want(
+            _Feed(kind, tuple(sorted(name for name, all_ in self._wanted.items() if kind in all_)))
+            for kind in kinds - self._late
+        )
 
     def _open(self, feed: _Feed) -> Opened:
         readings = [self._begin(name, feed.kind) for name in feed.readers]

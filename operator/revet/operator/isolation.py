@@ -26,6 +26,7 @@ from revet.operator.pruning import prune
 from revet.operator.writer import is_gone
 
 _LIST_S: Final = 10.0
+_UNLISTED: Final = "no NetworkPolicy is written: not listed yet: "
 _LANES: Final = 8  # of one policy, and several policies are under way
 
 
@@ -51,6 +52,7 @@ class Isolation:
         self._made: dict[str, dict[str, _Made]] = defaultdict(dict)
         self._sharing = Sharing()
         self._standing: dict[str, dict[str, None]] = {}
+        context.surveyor.tell_listed = self._note_listed
 
     async def keep(self, name: str) -> tuple[list[str], list[str]]:
         """See that those of a policy stand wherever it selects; return where they do, and problems.
@@ -63,7 +65,7 @@ class Isolation:
             if unlisted or seen is None or seen.policy is None:
                 return self.standing(name), [unlisted] if unlisted else []
             selected = self._selected(seen)
-            standing, problems, wanted = await self._write_all(seen, seen.policy, selected)
+            standing, problems, wanted, unsure = await self._write_all(seen, seen.policy, selected)
             self._standing[name] = dict.fromkeys(standing)
             there = {each.name for each in selected}
             for gone in self._made[name].keys() - there:
@@ -71,6 +73,7 @@ class Isolation:
             left = {each.name for each in selected if BREAK_GLASS_LABEL in each.labels}
             owned = self._context.picture.owned(ISOLATING, seen.uid)
             stale = find_stale(wanted, owned, seen.uid)
+            left |= unsure
             going = [each for each in stale if each["metadata"]["namespace"] not in left]
             problems += await prune(self._context.writer.prune, going)
         return standing, problems
@@ -98,6 +101,9 @@ class Isolation:
             namespace = self._context.picture.namespaces.get(name)
             if namespace is None or not self._selects(seen, namespace) or self._reason(namespace):
                 return []
+            until = asyncio.get_running_loop().time() + self.most_s
+            if not await self._context.surveyor.wait_for_pods(name, until):
+                return [f"{_UNLISTED}Pod"]
             before = self._made[policy].get(name)
             desired = self._desired(seen.policy, namespace)
             problem = await self._write(seen, desired)
@@ -131,6 +137,10 @@ class Isolation:
             else:
                 self._context.queue.add(Key("network", name))
 
+    def _note_listed(self) -> None:
+        """Have told what can't be had, now that it is known."""
+        self._context.statuses.add_all(Key("status", each) for each in self.asking())
+
     def standing(self, policy: str) -> list[str]:
         """Return the namespaces in which a policy's stand."""
         return sorted(self._standing.get(policy, ()))
@@ -148,8 +158,12 @@ class Isolation:
     def limits(self, seen: PolicySeen, selected: Sequence[NamespaceSeen]) -> Limits:
         """Return what they do not give of what the policy asks for, where they are written."""
         surveyor = self._context.surveyor
-        if seen.policy is None or not _asks(seen.policy) or surveyor.unlisted():
+        if seen.policy is None or not _asks(seen.policy):
             return Limits()
+        if unlisted := surveyor.unlisted():
+            return Limits(
+                [f"what else can't be had is not known, not listed yet: {listed(unlisted)}"]
+            )
         labels: Mapping[str, Mapping[str, str]] = {
             each.name: each.labels for each in self._context.picture.namespaces.values()
         }
@@ -165,7 +179,7 @@ class Isolation:
         kinds = await self._context.surveyor.wait(self.most_s)
         if not kinds:
             return ""
-        return f"no NetworkPolicy is written: not listed yet: {', '.join(kinds)}"
+        return f"{_UNLISTED}{', '.join(kinds)}"
 
     def _kept(self, name: str) -> PolicySeen | None:
         """Return a policy as it is by now: whoever had to wait must not go by what was before."""
@@ -204,13 +218,21 @@ class Isolation:
 
     async def _write_all(
         self, seen: PolicySeen, policy: HardeningPolicy, selected: Sequence[NamespaceSeen]
-    ) -> tuple[list[str], list[str], list[Manifest]]:
-        """Write those of all namespaces; return where they stand, problems, and all of them."""
+    ) -> tuple[list[str], list[str], list[Manifest], set[str]]:
+        """Write those of all namespaces.
+
+        Returns where they stand, problems, all of them, and where nobody knows what they are.
+        """
         standing: list[str] = []
         problems: list[str] = []
         wanted: list[Manifest] = []
+        unsure: set[str] = set()
+        until = asyncio.get_running_loop().time() + self.most_s
 
         async def write(namespace: NamespaceSeen) -> None:
+            if not await self._context.surveyor.wait_for_pods(namespace.name, until):
+                unsure.add(namespace.name)
+                return
             desired = self._desired(policy, namespace)
             wanted.extend(desired)
             problem = await self._write(seen, desired)
@@ -220,7 +242,9 @@ class Isolation:
                 standing.append(namespace.name)
 
         await run_in_lanes((each for each in selected if not self._reason(each)), write, _LANES)
-        return sorted(standing), problems, wanted
+        if unsure:
+            problems.append(f"{_UNLISTED}Pod, in {listed(sorted(unsure))}")
+        return sorted(standing), problems, wanted, unsure
 
     async def _write(self, seen: PolicySeen, desired: Sequence[Manifest]) -> str | None:
         """Write those of a namespace; return what went wrong, None where nothing did.

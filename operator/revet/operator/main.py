@@ -66,7 +66,7 @@ def _context(settings: Settings, kube: Kube, metrics: Metrics, log: Log) -> Cont
     queue = Queue(clock)
     recorder = EventRecorder(kube, "revet-operator", now, clock, log.complain)
     teller = DriftTeller(metrics, recorder)
-    feeds = Feeds(clock, log.complain)
+    feeds = Feeds(clock, log.complain, queue.rest)
     writer = Writer(objects, picture, settings.tolerated_keys, clock, queue.add, teller.tell)
     return Context(
         settings,

@@ -24,6 +24,7 @@ from revet.operator.feeds import Feeds, Reading
 from revet.operator.picture import Key, Picture
 
 _CILIUM: Final = "CiliumNetworkPolicy"
+_PODS: Final = "Pod"
 _REFUSED_S: Final = 60.0  # nothing is isolated meanwhile
 _SETTLE_S: Final = 0.2  # changes come in bursts
 _AT_ONCE: Final = 25
@@ -50,6 +51,9 @@ class Surveyor:
         self._facts: dict[str, NamespaceFacts] = {}
         self._cluster = ClusterFacts()
         self._all_listed = asyncio.Event()
+        self._most_listed = asyncio.Event()
+        #: Called once, when everything was listed.
+        self.tell_listed: Callable[[], None] = lambda: None
         self._cilium: _OwnCopy | None = None
         self.survey = Survey(system, self._is_listed)
 
@@ -62,12 +66,22 @@ class Surveyor:
         return [kind for kind in KINDS if not self._is_listed(kind)]
 
     async def wait(self, at_most_s: float) -> list[str]:
-        """Wait until everything was listed; return what was not."""
+        """Wait until everything but pods was listed; return what was not."""
         self.want()
         with suppress(TimeoutError):
             async with asyncio.timeout(at_most_s):
+                await self._most_listed.wait()
+        return [kind for kind in self.unlisted() if kind != _PODS]
+
+    async def wait_for_pods(self, namespace: str, until: float) -> bool:
+        """Wait for the pods, where a namespace depends on them; tell whether all is known."""
+        if self._all_listed.is_set() or not self.survey.depends_on_pods(namespace):
+            return True
+        self._feeds.hurry(_PODS)
+        with suppress(TimeoutError):
+            async with asyncio.timeout_at(until):
                 await self._all_listed.wait()
-        return self.unlisted()
+        return self._all_listed.is_set()
 
     def see_cilium(self, picture: Picture, touch: Callable[[Iterable[Key]], None]) -> None:
         """Take in, from now on, the CiliumNetworkPolicies of ours, where there are any at all."""
@@ -99,6 +113,7 @@ class Surveyor:
                 await asyncio.sleep(_SETTLE_S)
                 self._news.clear()
                 if not self._all_listed.is_set():
+                    self._hurry_where_needed()
                     continue
                 await self._compare(changed)
                 serves = self.survey.serves_cilium
@@ -132,6 +147,12 @@ class Surveyor:
             if number % _AT_ONCE == 0:
                 await asyncio.sleep(0)
 
+    def _hurry_where_needed(self) -> None:
+        """Have pods listed now, where a role was just given to who had none."""
+        is_known = self._most_listed.is_set()
+        if is_known and any(map(self.survey.depends_on_pods, self._facts)):
+            self._feeds.hurry(_PODS)
+
     def _watch_cilium(self, copy: "_OwnCopy") -> Watcher:
         collection = Collection(path_of(_CILIUM), selector=MANAGED_SELECTOR)
         return Watcher(self._kube, collection, copy, Freshness(self._clock), self._complain)
@@ -144,8 +165,14 @@ class Surveyor:
 
     def _note_news(self) -> None:
         self._news.set()
-        if not self._all_listed.is_set() and not self.unlisted():
+        if self._all_listed.is_set():
+            return
+        unlisted = self.unlisted()
+        if not set(unlisted) - {_PODS}:
+            self._most_listed.set()
+        if not unlisted:
             self._all_listed.set()
+            self.tell_listed()
 
     def _is_listed(self, kind: str) -> bool:
         return self._feeds.is_listed(self, kind)

@@ -170,6 +170,13 @@ class Survey:
             tuple(sorted(_database_clients(pods), key=lambda each: each.name)),
         )
 
+    def depends_on_pods(self, namespace: str) -> bool:
+        """Tell whether what is written in a namespace may be another by the pods in it.
+
+        They are asked who may call the API server, and nobody may whose account has no role.
+        """
+        return self._neighbours.has_bound(namespace) is not False
+
     def _find(self, kind: str, record: Any) -> dict[str, Any]:  # noqa: ANN401 -- of any kind
         """Return those of a namespace, one of which is about to change."""
         is_shared = kind in CALLERS
