@@ -102,7 +102,8 @@ class Isolation:
             if namespace is None or not self._selects(seen, namespace) or self._reason(namespace):
                 return []
             until = asyncio.get_running_loop().time() + self.most_s
-            if not await self._context.surveyor.wait_for_pods(name, until):
+            asks, surveyor = _asks(seen.policy), self._context.surveyor
+            if asks and not await surveyor.wait_for_pods(name, until):
                 return [f"{_UNLISTED}Pod"]
             before = self._made[policy].get(name)
             desired = self._desired(seen.policy, namespace)
@@ -227,10 +228,11 @@ class Isolation:
         problems: list[str] = []
         wanted: list[Manifest] = []
         unsure: set[str] = set()
+        surveyor = self._context.surveyor
         until = asyncio.get_running_loop().time() + self.most_s
 
         async def write(namespace: NamespaceSeen) -> None:
-            if not await self._context.surveyor.wait_for_pods(namespace.name, until):
+            if _asks(policy) and not await surveyor.wait_for_pods(namespace.name, until):
                 unsure.add(namespace.name)
                 return
             desired = self._desired(policy, namespace)
