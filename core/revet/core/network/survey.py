@@ -171,10 +171,7 @@ class Survey:
         )
 
     def depends_on_pods(self, namespace: str) -> bool:
-        """Tell whether what is written in a namespace may be another by the pods in it.
-
-        They are asked who may call the API server, and nobody may whose account has no role.
-        """
+        """Tell whether what is written depends on its pods: where no account has a role, not."""
         return self._neighbours.has_bound(namespace) is not False
 
     def _find(self, kind: str, record: Any) -> dict[str, Any]:  # noqa: ANN401 -- of any kind
