@@ -79,6 +79,15 @@ def test_an_account_is_bound_by_each_of_its_names(binding: Manifest, *, is_bound
         assert partly.is_bound("shop", "api") is (True if is_bound else None)
 
 
+def test_a_namespace_has_bound_accounts_as_bindings_say() -> None:
+    everybody = _binding(_other("Group", "system:serviceaccounts"), namespace="")
+    assert _neighbours(everybody).has_bound("shop") is True
+    all_of_one = _neighbours(_binding(_other("Group", "system:serviceaccounts:shop")))
+    assert all_of_one.has_bound("shop") is True
+    assert all_of_one.has_bound("sho") is False
+    assert _neighbours(seen=frozenset()).has_bound("shop") is None
+
+
 def test_a_binding_that_changes_or_goes_is_forgotten() -> None:
     neighbours = _neighbours(_binding(_account()), _binding(_account(), name="second"))
     changed = read_neighbour("RoleBinding", json.dumps(_binding(_account("other"))).encode())
@@ -89,8 +98,10 @@ def test_a_binding_that_changes_or_goes_is_forgotten() -> None:
     neighbours.drop(read_neighbour("RoleBinding", json.dumps(second).encode()))
     neighbours.drop(read_neighbour("RoleBinding", json.dumps(second).encode()))
     assert neighbours.is_bound("shop", "api") is False
+    assert neighbours.has_bound("shop") is True
     neighbours.replace("RoleBinding", [])
     assert neighbours.is_bound("shop", "other") is False
+    assert neighbours.has_bound("shop") is False
     neighbours.put(changed)
     neighbours.forget("RoleBinding")
     assert neighbours.is_bound("shop", "other") is False

@@ -58,6 +58,8 @@ class Neighbours(Surroundings):
         #: How many bindings give a role to a ServiceAccount (`shop/api`), to those of a namespace
         #: (`shop/*`), to all (`*`).
         self._bound: Counter[str] = Counter()
+        #: The same by namespace, `*` for all of them.
+        self._homes: Counter[str] = Counter()
 
     def replace(self, kind: str, items: Iterable[Item[Any]]) -> None:
         """Take these objects for all there are of a kind."""
@@ -79,6 +81,7 @@ class Neighbours(Surroundings):
         body = _identities(item) if item.kind in BINDINGS else item.body
         if item.kind in BINDINGS:
             self._bound.update(body)
+            self._homes.update(map(_home, body))
         place[name] = body
         if item.kind == _CLUSTER_ROLE and not self.is_cluster:
             self._labels[name] = item.metadata.labels or {}
@@ -101,8 +104,7 @@ class Neighbours(Surroundings):
 
     def has_bound(self, namespace: str) -> bool | None:
         """Return whether a role is given to any ServiceAccount of a namespace; None: not known."""
-        prefix = f"{namespace or _DEFAULT}/"
-        if any(each == _ANY or each.startswith(prefix) for each in self._bound):
+        if (namespace or _DEFAULT) in self._homes or _ANY in self._homes:
             return True
         return False if all(self._is_all(kind) for kind in BINDINGS) else None
 
@@ -149,10 +151,15 @@ class Neighbours(Surroundings):
 
     def _uncount(self, kind: str, body: Iterable[str]) -> None:
         if kind in BINDINGS:
-            self._bound.subtract(body)
-            for identity in body:
-                if not self._bound[identity]:
-                    del self._bound[identity]
+            for counted, each in ((self._bound, body), (self._homes, map(_home, body))):
+                for name in each:
+                    counted[name] -= 1
+                    if not counted[name]:
+                        del counted[name]
+
+
+def _home(identity: str) -> str:
+    return identity.partition("/")[0]
 
 
 def _identities(item: Item[Binding]) -> frozenset[str]:

@@ -167,6 +167,8 @@ class Surveyor:
         self._news.set()
         if self._all_listed.is_set():
             return
+        if self._most_listed.is_set() and not self._is_listed(_PODS):
+            return
         unlisted = self.unlisted()
         if not set(unlisted) - {_PODS}:
             self._most_listed.set()

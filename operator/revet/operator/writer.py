@@ -102,7 +102,8 @@ class Writer:
             self.note_written(desired)
             return True
         edited = live is not None and is_edited(live)
-        if not self.may_write(desired, live, key, corrects=corrects, edited=edited):
+        made = _Written.of(desired)
+        if not self._may_write(desired, made, live, key, corrects=corrects, edited=edited):
             return False
         applied = await self._objects.apply(desired)
         # What others have added stays under server-side apply, and may let everything through.
@@ -110,7 +111,7 @@ class Writer:
         if further:
             applied = await self._objects.patch(applied, further)
         self._picture.see_object(applied, gone=False)
-        self.note_written(desired)
+        self._written[place] = made
         return True
 
     def note_written(self, desired: Manifest) -> None:
@@ -131,10 +132,24 @@ class Writer:
         Without `corrects` no drift is. Whether it is drift we know of what we wrote since we
         started; of the rest by whether it was `edited` after the last write of ours.
         """
-        written = self._written.get(identify(desired))
+        made = _Written.of(desired)
+        return self._may_write(desired, made, live, key, corrects=corrects, edited=edited)
+
+    def _may_write(
+        self,
+        desired: Manifest,
+        made: _Written,
+        live: Manifest | None,
+        key: Key,
+        *,
+        corrects: bool,
+        edited: bool,
+    ) -> bool:
+        place = identify(desired)
+        written = self._written.get(place)
         if written is None and edited and not corrects:
-            self.note_written(desired)
-        elif written != _Written.of(desired):
+            self._written[place] = made
+        elif written != made:
             return True
         if corrects:
             return self._may_correct(desired, live, key)
