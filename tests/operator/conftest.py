@@ -3,6 +3,7 @@
 import asyncio
 import io
 from collections.abc import AsyncIterator
+from contextlib import aclosing
 from datetime import UTC, datetime
 
 import pytest
@@ -38,10 +39,10 @@ async def context(output: io.BytesIO) -> AsyncIterator[Context]:
     names = frozenset[str]()
     settings = Settings("revet-system", None, "s", None, names, names, address, 600, "i", owner="o")
     feeds = Feeds(clock, lambda _: None)
-    async with ApiClient() as client:
+    async with ApiClient() as client, aclosing(Kube(client)) as kube:
         yield Context(
             settings,
-            Kube(client),
+            kube,
             objects,
             picture,
             queue,
@@ -50,9 +51,9 @@ async def context(output: io.BytesIO) -> AsyncIterator[Context]:
             Metrics(),
             Log(output, lambda: "now", lambda flush: flush),
             feeds,
-            listed_surveyor(Kube(client), feeds),
+            listed_surveyor(kube, feeds),
             now=lambda: datetime.now(UTC),
-            recorder=EventRecorder(Kube(client), "revet-operator", lambda: "now", clock, print),
+            recorder=EventRecorder(kube, "revet-operator", lambda: "now", clock, print),
         )
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from revet.adapters.kube import Kube, KubeError
+from revet.adapters.kube import KubeError
 from revet.core.model.meta import Manifest
 from revet.core.network.survey import EVERYWHERE
 from revet.operator.context import Context
@@ -116,8 +116,7 @@ async def test_what_a_pass_over_all_has_read_is_no_reason_to_take_away(desk: Des
 async def test_before_everything_was_listed_nothing_is_written(context: Context) -> None:
     said: list[str] = []
     clock = asyncio.get_running_loop().time
-    client = Kube(context.kube.client)
-    surveyor = Surveyor(client, Feeds(clock, said.append), frozenset(), clock, said.append)
+    surveyor = Surveyor(context.kube, Feeds(clock, said.append), frozenset(), clock, said.append)
     desk = Desk(replace(context, surveyor=surveyor))
     desk.isolation.most_s = 0.01
     standing, [problem] = await desk.isolation.keep("strict")

@@ -1,10 +1,11 @@
-"""The Kubernetes API: configuration and requests through kubernetes.aio, JSON left as bytes.
+"""The Kubernetes API: configured and authenticated as kubernetes.aio does it, JSON left as bytes.
 
-Apart from the client's models: what we read goes straight into our own frozen shapes.
+Apart from the client's models: what we read goes straight into our own frozen shapes. Apart from
+its way to send, too, which takes a fifth of what a request costs us for forms that nobody uses.
 """
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urlencode
@@ -21,6 +22,7 @@ from revet.core.errors import Error, describe
 PAGE: Final = 500
 _METADATA_ONLY: Final = "application/json;as=PartialObjectMetadata{};g=meta.k8s.io;v=v1"
 _REQUEST_S: Final = 30.0
+_LINE: Final = 2**21  # bytes of a line of a watch, which is an object
 
 
 class KubeError(Error):
@@ -69,6 +71,9 @@ class Kube:
 
     def __init__(self, client: ApiClient) -> None:
         self._client = client
+        self._session: aiohttp.ClientSession | None = None
+        #: By which its certificate is held, where that is not the name of the host.
+        self._name: str | None = client.configuration.tls_server_name or None
         #: Told the method and the path of each request that is sent.
         self.note: Callable[[str, str], None] = lambda *_: None
 
@@ -175,6 +180,11 @@ class Kube:
             await _raise_for_status(response, path)
             return await response.read()
 
+    async def aclose(self) -> None:
+        """Hang up."""
+        if self._session is not None:
+            await self._session.close()
+
     @property
     def client(self) -> ApiClient:
         """The client of kubernetes.aio, for what of that library works on it."""
@@ -195,14 +205,34 @@ class Kube:
             headers, [], ["BearerToken"], path, method, body, request_auth=None
         )
         url = f"{self._client.configuration.host}{path}?{urlencode(query)}"
+        data = None if body is None else msgspec.json.encode(body)
         try:
-            answer = await self._client.rest_client.request(  # type: ignore[no-untyped-call] # generated
-                method, url, headers=headers, body=body, _request_timeout=timeout
-            )
-            async with answer.response as response:
+            async with self._connection().request(
+                method, url, headers=headers, data=data, timeout=timeout, server_hostname=self._name
+            ) as response:
                 yield response
         except (aiohttp.ClientError, TimeoutError, OSError, msgspec.DecodeError) as error:
             raise KubeError(f"{method} {path}: {str(error) or type(error).__name__}") from error
+
+    def _connection(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            self._session = _open_session(self._client)
+        return self._session
+
+
+def _open_session(client: ApiClient) -> aiohttp.ClientSession:
+    """Connect as the configuration says: by its CA and certificate, name and proxy."""
+    configuration = client.configuration
+    rest = client.rest_client
+    return aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(
+            ssl=rest.ssl_context, limit=configuration.connection_pool_maxsize
+        ),
+        # For each request aiohttp would look for a proxy, and read ~/.netrc.
+        trust_env=bool(getproxies()),
+        read_bufsize=_LINE,
+        proxy=rest.proxy,
+    )
 
 
 def _decode_page(data: bytes, path: str) -> _List:
@@ -240,12 +270,10 @@ async def connect(kubeconfig: str | None) -> AsyncIterator[Kube]:
             )
         else:
             config.load_incluster_config(configuration)  # type: ignore[no-untyped-call] # as above
-        # For each request aiohttp would look for a proxy, and read ~/.netrc.
-        configuration.client_session_kwargs = {"trust_env": bool(getproxies())}
         client = ApiClient(configuration)
     # The library looks at nothing before it uses it: any error of Python's may come of a bad file.
     except Exception as error:
         source = kubeconfig or "the pod's ServiceAccount (no --kubeconfig was given)"
         raise KubeError(f"can't read the configuration from {source}: {_word(error)}") from error
-    async with client:
-        yield Kube(client)
+    async with client, aclosing(Kube(client)) as kube:
+        yield kube
