@@ -1,6 +1,7 @@
 """How requests to the API server go: nothing packed, no ~/.netrc, by a proxy where one is named."""
 
 import json
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -8,7 +9,10 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
-from revet.adapters.kube import connect
+from e2e.cluster.certificates import Authority
+from revet.adapters.kube import KubeError, connect
+from tests.support.manifests import Manifest
+from tests.support.registry import server_context
 from tests.webhook.listwatch import page
 
 _PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
@@ -22,7 +26,7 @@ def no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @asynccontextmanager
-async def _listen(seen: list[web.Request]) -> AsyncIterator[int]:
+async def _listen(seen: list[web.Request], tls: ssl.SSLContext | None = None) -> AsyncIterator[int]:
     """Answer everything with an empty list, and note it; yield the port."""
 
     async def answer(request: web.BaseRequest) -> web.StreamResponse:
@@ -32,7 +36,7 @@ async def _listen(seen: list[web.Request]) -> AsyncIterator[int]:
 
     runner = web.ServerRunner(web.Server(answer))
     await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
+    site = web.TCPSite(runner, "127.0.0.1", 0, ssl_context=tls)
     await site.start()
     try:
         yield runner.addresses[0][1]
@@ -40,12 +44,12 @@ async def _listen(seen: list[web.Request]) -> AsyncIterator[int]:
         await runner.cleanup()
 
 
-def _kubeconfig(folder: Path, server: str) -> str:
+def _kubeconfig(folder: Path, server: str, **cluster: str) -> str:
     path = folder / "kubeconfig"
     text = {
         "apiVersion": "v1",
         "kind": "Config",
-        "clusters": [{"name": "it", "cluster": {"server": server}}],
+        "clusters": [{"name": "it", "cluster": {"server": server, **cluster}}],
         "users": [{"name": "it", "user": {"token": "ours"}}],
         "contexts": [{"name": "it", "context": {"cluster": "it", "user": "it"}}],
         "current-context": "it",
@@ -81,3 +85,60 @@ async def test_a_proxy_that_the_environment_names_is_used(
         async with connect(_kubeconfig(tmp_path, "http://api.invalid:6443")) as kube:
             await kube.request("GET", "/api/v1/pods")
     assert [each.headers["Host"] for each in seen] == ["api.invalid:6443"]
+
+
+async def test_a_proxy_that_the_kubeconfig_names_is_used(tmp_path: Path) -> None:
+    seen: list[web.Request] = []
+    async with _listen(seen) as port:
+        proxy = {"proxy-url": f"http://127.0.0.1:{port}"}
+        async with connect(_kubeconfig(tmp_path, "http://api.invalid:6443", **proxy)) as kube:
+            await kube.request("GET", "/api/v1/pods")
+    assert [each.headers["Host"] for each in seen] == ["api.invalid:6443"]
+
+
+@pytest.mark.parametrize(
+    ("named", "refused"), [({}, ""), ({"tls-server-name": "another"}, "another")]
+)
+async def test_the_certificate_is_held_by_the_name_of_the_kubeconfig(
+    tmp_path: Path, named: dict[str, str], refused: str
+) -> None:
+    authority = Authority("cluster")
+    ca = tmp_path / "ca.crt"
+    ca.write_bytes(authority.ca_pem)
+    cluster = {"certificate-authority": str(ca), **named}
+    async with _listen([], server_context(authority)) as port:
+        server = f"https://127.0.0.1:{port}"
+        async with connect(_kubeconfig(tmp_path, server, **cluster)) as kube:
+            if not refused:
+                await kube.request("GET", "/api/v1/pods")
+                return
+            with pytest.raises(KubeError, match=refused):
+                await kube.request("GET", "/api/v1/pods")
+
+
+async def test_what_is_applied_goes_as_json(tmp_path: Path) -> None:
+    bodies: list[bytes] = []
+
+    async def answer(request: web.BaseRequest) -> web.StreamResponse:
+        bodies.append(await request.read())
+        return web.json_response({})
+
+    runner = web.ServerRunner(web.Server(answer))
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    server = f"http://127.0.0.1:{runner.addresses[0][1]}"
+    manifest: Manifest = {
+        "kind": "Secret",
+        "data": {"name": "\u00fc"},
+        "empty": [],
+        "nothing": None,
+    }
+    async with connect(_kubeconfig(tmp_path, server)) as kube:
+        await kube.request(
+            "PATCH", "/x", body=manifest, content_type="application/apply-patch+yaml"
+        )
+        await kube.request("DELETE", "/x")
+    await runner.cleanup()
+    assert json.loads(bodies[0]) == manifest
+    assert bodies[1] == b""
