@@ -164,6 +164,6 @@ async def test_pods_are_listed_at_once_for_who_needs_them(
     feeds, cluster, _ = resting
     notes = _Notes("name")
     feeds.want(notes, {"Pod"})
-    feeds.hurry("Pod")
+    feeds.hurry()
     await until(lambda: feeds.is_listed(notes, "Pod"))
     assert cluster.asked == [PODS]

@@ -15,8 +15,9 @@ from revet.adapters.watches import Opened, Watches
 from revet.core.kinds import BESIDE, KINDS
 
 _PAGE: Final = 100  # a pod, or a CustomResourceDefinition, may have more than a megabyte
-#: There are so many of them that policies have what they ask for written first, where they can.
-_LATE: Final = frozenset({"Pod"})
+#: There are so many pods, and each NetworkPolicy that we write comes back: what policies ask for is
+#: written first, where it does not depend on them.
+LATE: Final = frozenset({"NetworkPolicy", "Pod"})
 _LATEST_S: Final = 30.0
 _LENGTH: Final = 4  # bytes that say how long a part is
 _ADMISSION: Final = "/apis/admissionregistration.k8s.io/v1"
@@ -76,7 +77,7 @@ class Feeds:
         """
         self._clock = clock
         self._rest = rest
-        self._late = _LATE if rest is not None else frozenset[str]()
+        self._late = LATE if rest is not None else frozenset[str]()
         self._late_wishes = asyncio.Event()
         self._watches = Watches[_Feed](self._open, self._close, complain)
         self._readers: dict[str, Reader] = {}
@@ -90,10 +91,10 @@ class Feeds:
         self._wanted[reader.name] = frozenset(kinds)
         self._open_wanted()
 
-    def hurry(self, kind: str) -> None:
-        """Have a kind watched now that would be watched when there is time."""
-        if kind in self._late:
-            self._late -= {kind}
+    def hurry(self) -> None:
+        """Have watched now what would be watched when there is time."""
+        if self._late:
+            self._late = frozenset()
             self._open_wanted()
 
     def is_listed(self, reader: Reader, kind: str) -> bool:
@@ -113,12 +114,9 @@ class Feeds:
                 tasks.create_task(self._open_late(self._rest))
 
     async def _open_late(self, rest: Callable[[float], Awaitable[None]]) -> None:
-        while True:
-            await self._late_wishes.wait()
-            self._late_wishes.clear()
-            await rest(_LATEST_S)
-            for kind in self._late:
-                self.hurry(kind)
+        await self._late_wishes.wait()
+        await rest(_LATEST_S)
+        self.hurry()
 
     def _open_wanted(self) -> None:
         kinds = frozenset[str]().union(*self._wanted.values())

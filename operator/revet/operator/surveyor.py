@@ -20,11 +20,10 @@ from revet.core.network.facts import ClusterFacts, NamespaceFacts
 from revet.core.network.records import RECORDS, read_record
 from revet.core.network.survey import EVERYWHERE, KINDS, Survey
 from revet.core.plan import identify
-from revet.operator.feeds import Feeds, Reading
+from revet.operator.feeds import LATE, Feeds, Reading
 from revet.operator.picture import Key, Picture
 
 _CILIUM: Final = "CiliumNetworkPolicy"
-_PODS: Final = "Pod"
 _REFUSED_S: Final = 60.0  # nothing is isolated meanwhile
 _SETTLE_S: Final = 0.2  # changes come in bursts
 _AT_ONCE: Final = 25
@@ -66,18 +65,18 @@ class Surveyor:
         return [kind for kind in KINDS if not self._is_listed(kind)]
 
     async def wait(self, at_most_s: float) -> list[str]:
-        """Wait until everything but pods was listed; return what was not."""
+        """Wait until everything but what is late was listed; return what was not."""
         self.want()
         with suppress(TimeoutError):
             async with asyncio.timeout(at_most_s):
                 await self._most_listed.wait()
-        return [kind for kind in self.unlisted() if kind != _PODS]
+        return [kind for kind in self.unlisted() if kind not in LATE]
 
     async def wait_for_pods(self, namespace: str, until: float) -> bool:
         """Wait for the pods, where a namespace depends on them; tell whether all is known."""
         if self._all_listed.is_set() or not self.survey.depends_on_pods(namespace):
             return True
-        self._feeds.hurry(_PODS)
+        self._feeds.hurry()
         with suppress(TimeoutError):
             async with asyncio.timeout_at(until):
                 await self._all_listed.wait()
@@ -151,7 +150,7 @@ class Surveyor:
         """Have pods listed now, where a role was just given to who had none."""
         is_known = self._most_listed.is_set()
         if is_known and any(map(self.survey.depends_on_pods, self._facts)):
-            self._feeds.hurry(_PODS)
+            self._feeds.hurry()
 
     def _watch_cilium(self, copy: "_OwnCopy") -> Watcher:
         collection = Collection(path_of(_CILIUM), selector=MANAGED_SELECTOR)
@@ -167,10 +166,8 @@ class Surveyor:
         self._news.set()
         if self._all_listed.is_set():
             return
-        if self._most_listed.is_set() and not self._is_listed(_PODS):
-            return
-        unlisted = self.unlisted()
-        if not set(unlisted) - {_PODS}:
+        unlisted = set(self.unlisted())
+        if unlisted <= LATE:
             self._most_listed.set()
         if not unlisted:
             self._all_listed.set()
