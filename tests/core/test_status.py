@@ -7,9 +7,10 @@ from typing import Final
 import pytest
 
 from revet.core.canary import Verdict
+from revet.core.facts import Facts
 from revet.core.model.condition import Truth
 from revet.core.model.policy_status import HardeningPolicyStatus
-from revet.core.status import Facts, policy_status, was_valid
+from revet.core.status import policy_status, was_valid
 from tests.support.policy_builder import build_policy
 
 NOW: Final = datetime(2026, 1, 2, tzinfo=UTC)
@@ -71,6 +72,27 @@ def test_of_a_paused_policy_nothing_is_claimed() -> None:
     told = _told(status)
     for each in ("Ready", "Enforcing", "NetworkIsolated", "BaselineApplied"):
         assert told[each] == ("Unknown", "Paused", 1)
+
+
+def test_what_others_open_is_not_known_before_all_was_listed() -> None:
+    pending = replace(FACTS, network_unlisted=["Pod", "NetworkPolicy"])
+    new = policy_status(POLICY, 1, pending, None, NOW)
+    assert _told(new)["NetworkIsolated"] == ("Unknown", "NotListed", 1)
+    assert "not listed: Pod, NetworkPolicy" in new.conditions[_index(new)].message
+    # At a start of ours what was told before is not taken back for a moment.
+    opened = policy_status(POLICY, 1, replace(FACTS, network_opened=["x opens it"]), None, NOW)
+    for old in (GOOD, opened):
+        again = policy_status(POLICY, 1, pending, old, NOW + timedelta(hours=1))
+        assert again == old
+    # What is missing is known, and what may not be read is not known soon.
+    gone = policy_status(POLICY, 1, replace(pending, isolated=[]), GOOD, NOW)
+    assert _told(gone)["NetworkIsolated"] == ("False", "Incomplete", 1)
+    refused = policy_status(POLICY, 1, replace(pending, network_refused=True), GOOD, NOW)
+    assert _told(refused)["NetworkIsolated"] == ("Unknown", "NotListed", 1)
+
+
+def _index(status: HardeningPolicyStatus) -> int:
+    return [each.type for each in status.conditions].index("NetworkIsolated")
 
 
 def test_where_nothing_is_to_be_written_nothing_is_missing() -> None:

@@ -19,16 +19,18 @@ from tests.operator.test_audit import PODS
 from tests.operator.test_audit import World as Cluster
 from tests.operator.test_feeds import _Notes
 from tests.operator.test_isolation import LABELS, Refusing
+from tests.operator.test_quarantine import RESPOND
 from tests.support.manifests import namespace, policy
 from tests.webhook.harness import until
 
+_EXPOSES = {"ingressControllers": [{"namespaceSelector": {"matchLabels": {"a": "b"}}}]}
 _UNLISTED = "no NetworkPolicy is written: not listed yet: Pod"
 
 
 class Desk:
     """The isolation of one policy in two namespaces; all is listed but the pods."""
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: Context, world: World | None = None) -> None:
         clock = asyncio.get_running_loop().time
         self.objects, picture = Refusing(), context.picture
         self.feeds = Feeds(clock, lambda _: None, self._rest)
@@ -42,9 +44,14 @@ class Desk:
             made["metadata"] |= {"uid": name, "resourceVersion": "1"}
             picture.see_namespace(made, gone=False)
         self.surveyor.want()
+        if world is not None:
+            self.list_most(world)
+
+    def list_most(self, world: World) -> None:
+        """Have all listed but the pods."""
         for kind in KINDS:
             if kind != "Pod":
-                self.list(kind)
+                self.list(kind, world)
 
     def ask(self, version: int, **network: object) -> None:
         """Have the policy be so."""
@@ -70,7 +77,7 @@ class Desk:
 
 @pytest.fixture
 async def desk(context: Context) -> Desk:
-    made = Desk(context)
+    made = Desk(context, World())
     made.ask(1)
     return made
 
@@ -83,15 +90,23 @@ def _bound() -> World:
     return world
 
 
+def _exposed() -> World:
+    world = World()
+    world.api_server()
+    world.service("shop/web", {"app": "web"}, [{"port": 80, "protocol": "TCP"}])
+    backend = {"service": {"name": "web", "port": {"number": 80}}}
+    world.add("Ingress", "networking.k8s.io/v1", "shop/web", spec={"defaultBackend": backend})
+    return world
+
+
 async def test_where_nobody_has_a_role_nobody_waits_for_pods(desk: Desk) -> None:
     assert await desk.isolation.keep("strict") == (["bank", "shop"], [])
     assert not desk.is_hurried
     seen = desk.context.picture.policies["strict"]
-    weaker = desk.isolation.limits(seen, []).weaker
-    assert weaker == ["what else can't be had is not known, not listed yet: Pod"]
+    assert desk.isolation.limits(seen, []).unlisted == ["Pod"]
     desk.list("Pod")
     assert await desk.context.statuses.get() == Key("status", "strict")
-    assert not any("not listed" in each for each in desk.isolation.limits(seen, []).weaker)
+    assert not desk.isolation.limits(seen, []).unlisted
 
 
 async def test_who_depends_on_pods_waits_for_them(desk: Desk) -> None:
@@ -118,6 +133,63 @@ async def test_what_stands_where_nobody_knows_is_left(desk: Desk) -> None:
     assert not any(home == "shop" for home, _ in desk.objects.deleted)
     with pytest.raises(Exception, match=_UNLISTED):
         await desk.isolation.keep_at("shop", ["strict"])
+
+
+async def test_who_had_to_wait_is_looked_at_when_they_are_listed(desk: Desk) -> None:
+    for kind in ("EndpointSlice", "RoleBinding"):
+        desk.list(kind, _bound())
+    await desk.isolation.keep("strict")
+    desk.list("Pod", _bound())
+    assert await desk.context.queue.get() == Key("network", "shop")
+
+
+async def test_what_was_made_without_pods_is_made_anew_for_who_depends_on_them_by_now(
+    desk: Desk,
+) -> None:
+    desk.list("EndpointSlice", _bound())
+    await desk.isolation.keep("strict")
+    desk.list("RoleBinding", _bound())
+    desk.list("Pod", _bound())
+    assert await desk.context.queue.get() == Key("network", "shop")
+    # Not by what was known of it before.
+    await desk.isolation.keep_at("shop", ["strict"])
+    roles = {name.split("-", 2)[2] for home, name in desk.objects.applied if home == "shop"}
+    assert any(each.startswith("api-server") for each in roles)
+
+
+@pytest.mark.parametrize("asked", [{"isolate": ["Ingress"]}, {"allow": {"apiServer": "All"}}])
+async def test_who_asks_for_nothing_that_depends_on_pods_does_not_wait(
+    desk: Desk, asked: dict[str, object]
+) -> None:
+    for kind in ("EndpointSlice", "RoleBinding"):
+        desk.list(kind, _bound())
+    desk.ask(2, **asked)
+    assert await desk.isolation.keep("strict") == (["bank", "shop"], [])
+
+
+async def test_what_changes_meanwhile_is_followed(desk: Desk) -> None:
+    desk.ask(2, allow=_EXPOSES)
+    await desk.isolation.keep("strict")
+    task = asyncio.create_task(desk.surveyor.run(desk.isolation.note_changes))
+    for kind in ("Service", "Ingress"):
+        desk.list(kind, _exposed())
+    while (key := await desk.context.queue.get()) != Key("network", "shop"):
+        desk.context.queue.done(key)
+    assert not desk.is_hurried
+    task.cancel()
+
+
+async def test_who_waits_for_nothing_knows_nothing_of_the_cluster(context: Context) -> None:
+    """Else what was made for quarantine alone, before anything was listed, would be gone by."""
+    desk = Desk(context)
+    quarantining = policy("quarantining", LABELS, runtime=RESPOND)
+    quarantining["metadata"] |= {"uid": "q", "resourceVersion": "1", "generation": 1}
+    context.picture.see_policy(quarantining, gone=False)
+    assert await desk.isolation.keep("quarantining") == (["bank", "shop"], [])
+    desk.list_most(_exposed())
+    desk.ask(1, allow=_EXPOSES)
+    assert await desk.isolation.keep("strict") == (["bank", "shop"], [])
+    assert any("exposed" in name for home, name in desk.objects.applied if home == "shop")
 
 
 async def test_a_role_that_is_given_meanwhile_hurries(desk: Desk) -> None:

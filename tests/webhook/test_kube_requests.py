@@ -11,6 +11,8 @@ from aiohttp import web
 
 from e2e.cluster.certificates import Authority
 from revet.adapters.kube import KubeError, connect
+from revet.adapters.lease import Lease
+from revet.core.model.meta import Owner
 from tests.support.manifests import Manifest
 from tests.support.registry import server_context
 from tests.webhook.listwatch import page
@@ -58,6 +60,10 @@ def _kubeconfig(folder: Path, server: str, **cluster: str) -> str:
     return str(path)
 
 
+async def _nobody() -> Owner:
+    raise AssertionError("no Lease is made")
+
+
 async def test_an_answer_is_asked_for_unpacked_and_as_ourselves(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -71,8 +77,9 @@ async def test_an_answer_is_asked_for_unpacked_and_as_ourselves(
         connect(_kubeconfig(tmp_path, f"http://127.0.0.1:{port}")) as kube,
     ):
         await kube.request("GET", "/api/v1/pods")
-    assert [each.headers["Accept-Encoding"] for each in seen] == ["identity"]
-    assert [each.headers["Authorization"] for each in seen] == ["Bearer ours"]
+        await Lease("l", "n", "i", kube.client, _nobody).get("l", "n")
+    assert seen[0].headers["Accept-Encoding"] == "identity"
+    assert [each.headers["Authorization"] for each in seen] == ["Bearer ours", "Bearer ours"]
 
 
 async def test_a_proxy_that_the_environment_names_is_used(
@@ -116,7 +123,7 @@ async def test_the_certificate_is_held_by_the_name_of_the_kubeconfig(
                 await kube.request("GET", "/api/v1/pods")
 
 
-async def test_what_is_applied_goes_as_json(tmp_path: Path) -> None:
+async def test_what_is_applied_goes_as_ascii_which_yaml_reads_as_json(tmp_path: Path) -> None:
     bodies: list[bytes] = []
 
     async def answer(request: web.BaseRequest) -> web.StreamResponse:
@@ -130,7 +137,7 @@ async def test_what_is_applied_goes_as_json(tmp_path: Path) -> None:
     server = f"http://127.0.0.1:{runner.addresses[0][1]}"
     manifest: Manifest = {
         "kind": "Secret",
-        "data": {"name": "\u00fc"},
+        "data": {"name": "\u00fc\x7f\x80\x85\u2028"},
         "empty": [],
         "nothing": None,
     }
@@ -141,4 +148,6 @@ async def test_what_is_applied_goes_as_json(tmp_path: Path) -> None:
         await kube.request("DELETE", "/x")
     await runner.cleanup()
     assert json.loads(bodies[0]) == manifest
+    assert bodies[0].isascii()
+    assert b"\x7f" not in bodies[0]
     assert bodies[1] == b""

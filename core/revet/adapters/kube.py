@@ -4,6 +4,7 @@ Apart from the client's models: what we read goes straight into our own frozen s
 its way to send, too, which takes a fifth of what a request costs us for forms that nobody uses.
 """
 
+import json
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ from revet.core.errors import Error, describe
 PAGE: Final = 500
 _METADATA_ONLY: Final = "application/json;as=PartialObjectMetadata{};g=meta.k8s.io;v=v1"
 _REQUEST_S: Final = 30.0
+_DELETE: Final = b"\x7f"
 _LINE: Final = 2**21  # bytes of a line of a watch, which is an object
 
 
@@ -205,7 +207,7 @@ class Kube:
             headers, [], ["BearerToken"], path, method, body, request_auth=None
         )
         url = f"{self._client.configuration.host}{path}?{urlencode(query)}"
-        data = None if body is None else msgspec.json.encode(body)
+        data = None if body is None else _encode(body)
         try:
             async with self._connection().request(
                 method, url, headers=headers, data=data, timeout=timeout, server_hostname=self._name
@@ -220,6 +222,12 @@ class Kube:
         return self._session
 
 
+def _encode(body: Mapping[str, Any] | Sequence[Mapping[str, Any]]) -> bytes:
+    """Return a body in ASCII: of YAML, as which it is read where it is applied, not all JSON is."""
+    data = msgspec.json.encode(body)
+    return data if data.isascii() and _DELETE not in data else json.dumps(body).encode()
+
+
 def _open_session(client: ApiClient) -> aiohttp.ClientSession:
     """Connect as the configuration says: by its CA and certificate, name and proxy."""
     configuration = client.configuration
@@ -228,10 +236,9 @@ def _open_session(client: ApiClient) -> aiohttp.ClientSession:
         connector=aiohttp.TCPConnector(
             ssl=rest.ssl_context, limit=configuration.connection_pool_maxsize
         ),
-        # For each request aiohttp would look for a proxy, and read ~/.netrc.
         trust_env=bool(getproxies()),
         read_bufsize=_LINE,
-        proxy=rest.proxy,
+        proxy=rest.proxy or None,
     )
 
 
@@ -270,6 +277,8 @@ async def connect(kubeconfig: str | None) -> AsyncIterator[Kube]:
             )
         else:
             config.load_incluster_config(configuration)  # type: ignore[no-untyped-call] # as above
+        # For each request aiohttp would look for a proxy, and read ~/.netrc: also for the Lease.
+        configuration.client_session_kwargs = {"trust_env": bool(getproxies())}
         client = ApiClient(configuration)
     # The library looks at nothing before it uses it: any error of Python's may come of a bad file.
     except Exception as error:

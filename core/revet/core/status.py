@@ -1,85 +1,26 @@
 """The status of a policy, from what the operator did and saw: conditions, counts, findings."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
-from revet.core.canary import Verdict as CanaryVerdict
 from revet.core.conditions import Observed, fold, rank
+from revet.core.facts import Facts
 from revet.core.model.condition import Condition, Truth
 from revet.core.model.policy import HardeningPolicy
 from revet.core.model.policy_images import Digest
 from revet.core.model.policy_network import Canary, Switch
-from revet.core.model.policy_status import Counts, HardeningPolicyStatus, TopFinding
-from revet.core.runtime.verdict import FEED, VIOLATIONS, Verdict
+from revet.core.model.policy_status import Counts, HardeningPolicyStatus
+from revet.core.runtime.verdict import FEED, VIOLATIONS
 
 _MOST_NAMED: Final = 5
 #: A condition that no policy has that never was valid.
 _ONLY_OF_VALID: Final = "Enforcing"
 _RUNTIME: Final = (VIOLATIONS, FEED)
 _IMAGES: Final = "ImagesVerified"
+_ISOLATED: Final = "NetworkIsolated"
+_NOT_LISTED: Final = "NotListed"
 _PAUSED: Final = "revet.dev/paused is set: nothing is written or put back"
-
-
-@dataclass(slots=True)
-class Facts:
-    """What is known of one policy's effect.
-
-    Attributes:
-        problem: why the spec is not valid; empty where it is.
-        paused: whether people asked us to keep our hands off.
-        selected: the namespaces that it selects.
-        needs_fail_entries: whether it enforces anywhere.
-        waiting: what its Fail entries wait for; empty where they stand and every replica judges by
-            this generation.
-        errors: what could not be written, and why.
-        isolated: the namespaces in which its NetworkPolicies stand.
-        not_isolated: those in which none is to be written, each with the reason.
-        network_weaker: what NetworkPolicies can't give of what it asks for, in words.
-        network_opened: other people's NetworkPolicies that open what its own close, in words.
-        baseline: what differs from the Pod Security labels that were asked for, in words.
-        labelled: the namespaces in which all of its baselines stand: labels, quota and so on.
-        not_labelled: those in which none is to be written, each with the reason.
-        respected: what stands there that others wrote, in words.
-        conflicts: contradictions with other policies, in words.
-        drifts: foreign edits of late, in words; `contested` where they come again and again.
-        contested: whether one of them is being contested.
-        left: whether one of them stays as it is, because the policy only wants to be told.
-        counts: of the last audit; None before the first.
-        top: of the last audit.
-        signers: which keys and trust roots the webhook can't use, in words; empty where it can use
-            all, None where no replica has told of all.
-        images: what was found of the images that run; None where that is not known yet.
-        runtime: what is told of the runtime sensors; None where that is not known yet.
-        enforced: what the canary has shown; None where it has not run yet.
-
-    """
-
-    problem: str = ""
-    paused: bool = False
-    selected: Sequence[str] = ()
-    needs_fail_entries: bool = False
-    waiting: str = ""
-    errors: list[str] = field(default_factory=list)
-    isolated: Sequence[str] = ()
-    not_isolated: Mapping[str, str] = field(default_factory=dict[str, str])
-    network_weaker: Sequence[str] = ()
-    network_opened: Sequence[str] = ()
-    baseline: Sequence[str] = ()
-    labelled: Sequence[str] = ()
-    not_labelled: Mapping[str, str] = field(default_factory=dict[str, str])
-    respected: Sequence[str] = ()
-    conflicts: Sequence[str] = ()
-    drifts: Sequence[str] = ()
-    contested: bool = False
-    left: bool = False
-    counts: Counts | None = None
-    top: tuple[TopFinding, ...] = ()
-    signers: str | None = None
-    images: tuple[Truth, str, str] | None = None
-    runtime: Verdict | None = None
-    enforced: CanaryVerdict | None = None
 
 
 def policy_status(
@@ -96,13 +37,12 @@ def policy_status(
     told = old.conditions if old else ()
     # After a start the last counts are told until there are new ones.
     counts = facts.counts or (old.counts if old else None)
-    conditions = fold(told, _observe(policy, facts, counts), generation, now)
-    if policy is None:
-        # What was in force stays in force: so do the conditions that tell of it.
-        conditions = _keep(conditions, told)
-    else:
-        untold = _untold(policy, facts)
-        conditions = _keep(conditions, (each for each in told if each.type in untold))
+    # Where nothing is known yet what was told stays; so it does where what was in force stays so.
+    untold = _untold(policy, facts) if policy is not None else frozenset(each.type for each in told)
+    kept = tuple(each for each in told if each.type in untold)
+    waiting = {each.type for each in kept} if policy is not None else ()
+    observed = (each for each in _observe(policy, facts, counts) if each.type not in waiting)
+    conditions = _keep(fold(told, observed, generation, now), kept)
     listens = policy is None or policy.spec.runtime is not None
     before = old if listens else None
     return HardeningPolicyStatus(
@@ -119,10 +59,16 @@ def policy_status(
     )
 
 
-def _untold(policy: HardeningPolicy, facts: Facts) -> tuple[str, ...]:
+def _untold(policy: HardeningPolicy, facts: Facts) -> frozenset[str]:
     """Return the conditions of which nothing is known yet: what was told before stays told."""
-    runtime = _RUNTIME if policy.spec.runtime is not None and facts.runtime is None else ()
-    return (*runtime, _IMAGES) if _verifies(policy) and facts.images is None else runtime
+    untold: set[str] = set()
+    if policy.spec.runtime is not None and facts.runtime is None:
+        untold.update(_RUNTIME)
+    if _verifies(policy) and facts.images is None:
+        untold.add(_IMAGES)
+    if not facts.network_refused and _isolated(policy, facts)[1] == _NOT_LISTED:
+        untold.add(_ISOLATED)
+    return frozenset(untold)
 
 
 def _verifies(policy: HardeningPolicy) -> bool:
@@ -160,7 +106,7 @@ def _observe(
     yield Observed("Ready", *_ready(facts))
     yield Observed("Enforcing", *_enforcing(policy, facts))
     yield Observed("Conflicting", *_conflicting(facts))
-    yield Observed("NetworkIsolated", *_isolated(policy, facts))
+    yield Observed(_ISOLATED, *_isolated(policy, facts))
     yield Observed("NetworkEnforced", *_enforced(policy, facts))
     yield Observed("BaselineApplied", *_baseline(policy, facts))
     if _verifies(policy):
@@ -234,6 +180,10 @@ def _isolated(policy: HardeningPolicy, facts: Facts) -> tuple[Truth, str, str]:
         f"default deny ({', '.join(network.isolate)}) stands in "
         f"{_count(facts.isolated, 'namespace')}{_spared(facts.not_isolated)}{weaker}"
     )
+    if facts.network_unlisted:
+        unlisted = ", ".join(facts.network_unlisted)
+        unknown = f"{message}; whether others open it is not known, not listed: {unlisted}"
+        return Truth.UNKNOWN, _NOT_LISTED, unknown
     return Truth.TRUE, "Partial" if weaker else "Written", message
 
 

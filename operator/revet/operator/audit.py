@@ -135,6 +135,8 @@ class Audit:
 
     async def _drain(self) -> None:
         while self._due:
+            # A policy that has just come may ask for kinds that nobody has read before.
+            await self._seen.wait()
             namespace = next(iter(self._due))
             places = self._due.pop(namespace)
             before = self._clock()

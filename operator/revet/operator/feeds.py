@@ -6,6 +6,7 @@ and every change parsed, twice.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple, Protocol
 
@@ -115,7 +116,9 @@ class Feeds:
 
     async def _open_late(self, rest: Callable[[float], Awaitable[None]]) -> None:
         await self._late_wishes.wait()
-        await rest(_LATEST_S)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_LATEST_S):
+                await rest(_LATEST_S)
         self.hurry()
 
     def _open_wanted(self) -> None:

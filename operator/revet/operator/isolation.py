@@ -9,8 +9,8 @@ from typing import Final
 from revet.adapters.kube import KubeError
 from revet.core.model.meta import BREAK_GLASS_LABEL, Manifest
 from revet.core.model.policy import HardeningPolicy
-from revet.core.model.policy_network import Switch
-from revet.core.network.facts import ClusterFacts, Place
+from revet.core.model.policy_network import ApiServerAccess, Direction, Switch
+from revet.core.network.facts import NO_FACTS, ClusterFacts, NamespaceFacts, Place
 from revet.core.network.limits import Limits, Surroundings, find_limits
 from revet.core.network.survey import EVERYWHERE
 from revet.core.plan import find_stale, identify
@@ -52,6 +52,8 @@ class Isolation:
         self._made: dict[str, dict[str, _Made]] = defaultdict(dict)
         self._sharing = Sharing()
         self._standing: dict[str, dict[str, None]] = {}
+        #: The namespaces that wait for what is listed late.
+        self._waiting: set[str] = set()
         context.surveyor.tell_listed = self._note_listed
 
     async def keep(self, name: str) -> tuple[list[str], list[str]]:
@@ -101,9 +103,7 @@ class Isolation:
             namespace = self._context.picture.namespaces.get(name)
             if namespace is None or not self._selects(seen, namespace) or self._reason(namespace):
                 return []
-            until = asyncio.get_running_loop().time() + self.most_s
-            asks, surveyor = _asks(seen.policy), self._context.surveyor
-            if asks and not await surveyor.wait_for_pods(name, until):
+            if not await self._is_known(seen.policy, name, self._until()):
                 return [f"{_UNLISTED}Pod"]
             before = self._made[policy].get(name)
             desired = self._desired(seen.policy, namespace)
@@ -138,8 +138,10 @@ class Isolation:
             else:
                 self._context.queue.add(Key("network", name))
 
-    def _note_listed(self) -> None:
-        """Have told what can't be had, now that it is known."""
+    def _note_listed(self, names: Iterable[str]) -> None:
+        """Have written what had to wait, and told what can't be had, now that it is known."""
+        waiting, self._waiting = self._waiting, set()
+        self._context.queue.add_all(Key("network", each) for each in waiting.union(names))
         self._context.statuses.add_all(Key("status", each) for each in self.asking())
 
     def standing(self, policy: str) -> list[str]:
@@ -162,9 +164,7 @@ class Isolation:
         if seen.policy is None or not _asks(seen.policy):
             return Limits()
         if unlisted := surveyor.unlisted():
-            return Limits(
-                [f"what else can't be had is not known, not listed yet: {listed(unlisted)}"]
-            )
+            return Limits(unlisted=unlisted, is_refused=surveyor.is_refused())
         labels: Mapping[str, Mapping[str, str]] = {
             each.name: each.labels for each in self._context.picture.namespaces.values()
         }
@@ -204,12 +204,37 @@ class Isolation:
             return "a system namespace"
         return namespace.hands_off
 
+    def _until(self) -> float:
+        return asyncio.get_running_loop().time() + self.most_s
+
+    def _depends(self, policy: HardeningPolicy, name: str) -> bool:
+        """Tell whether what a policy asks for in a namespace may depend on its pods."""
+        network = policy.spec.network
+        return (
+            network is not None
+            and _asks(policy)
+            and network.allow.api_server is ApiServerAccess.BOUND
+            and Direction.EGRESS in network.isolate
+            and self._context.surveyor.depends_on_pods(name)
+        )
+
+    async def _is_known(self, policy: HardeningPolicy, name: str, until: float) -> bool:
+        """Wait for a namespace's pods, where it depends on them; tell whether they are known."""
+        if not self._depends(policy, name) or await self._context.surveyor.wait_for_late(until):
+            return True
+        self._waiting.add(name)
+        return False
+
     def _desired(self, policy: HardeningPolicy, namespace: NamespaceSeen) -> list[Manifest]:
-        if not _asks(policy) and asked_quarantine(policy) is None:
+        asks = _asks(policy)
+        if not asks and asked_quarantine(policy) is None:
             return []
         surveyor = self._context.surveyor
-        place = Place(namespace.name, namespace.labels, surveyor.facts(namespace.name))
-        cluster, known = surveyor.cluster, self._made[policy.metadata.name]
+        # What does not depend on them did not wait for them to be known.
+        facts = surveyor.facts(namespace.name) if asks else NamespaceFacts()
+        place = Place(namespace.name, namespace.labels, facts)
+        cluster = surveyor.cluster if asks else NO_FACTS
+        known = self._made[policy.metadata.name]
         made = known.get(namespace.name)
         version = (policy.metadata.uid, policy.metadata.generation)
         if made is None or (made.version, made.place, made.cluster) != (version, place, cluster):
@@ -228,11 +253,10 @@ class Isolation:
         problems: list[str] = []
         wanted: list[Manifest] = []
         unsure: set[str] = set()
-        surveyor = self._context.surveyor
-        until = asyncio.get_running_loop().time() + self.most_s
+        until = self._until()
 
         async def write(namespace: NamespaceSeen) -> None:
-            if _asks(policy) and not await surveyor.wait_for_pods(namespace.name, until):
+            if not await self._is_known(policy, namespace.name, until):
                 unsure.add(namespace.name)
                 return
             desired = self._desired(policy, namespace)
@@ -243,7 +267,12 @@ class Isolation:
             elif problem is None and desired:
                 standing.append(namespace.name)
 
-        await run_in_lanes((each for each in selected if not self._reason(each)), write, _LANES)
+        # Who has to wait comes last, and has what it waits for listed meanwhile.
+        places = [each for each in selected if not self._reason(each)]
+        places.sort(key=lambda each: self._depends(policy, each.name))
+        if places and self._depends(policy, places[-1].name):
+            self._context.feeds.hurry()
+        await run_in_lanes(places, write, _LANES)
         if unsure:
             problems.append(f"{_UNLISTED}Pod, in {listed(sorted(unsure))}")
         return sorted(standing), problems, wanted, unsure

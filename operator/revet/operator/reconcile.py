@@ -7,11 +7,12 @@ from typing import Final, NamedTuple
 
 from revet.adapters.kube import KubeError
 from revet.core.canary import Verdict as CanaryVerdict
+from revet.core.facts import Facts
 from revet.core.model.mode import Mode
 from revet.core.model.policy import GROUP, KIND, VERSION
 from revet.core.model.policy_status import parse_status, render_status
 from revet.core.runtime.verdict import Verdict
-from revet.core.status import Facts, listed, policy_status
+from revet.core.status import listed, policy_status
 from revet.operator.audit import Audit
 from revet.operator.context import Context
 from revet.operator.credentials import Credentials
@@ -268,6 +269,8 @@ class Reconciler:
             isolated=self.isolation.standing(seen.name),
             network_weaker=limits.weaker,
             network_opened=limits.opened,
+            network_unlisted=limits.unlisted,
+            network_refused=limits.is_refused,
             not_isolated=self.isolation.spared(namespaces),
             baseline=baseline.weaker,
             labelled=baseline.standing,

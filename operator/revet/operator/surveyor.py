@@ -51,8 +51,8 @@ class Surveyor:
         self._cluster = ClusterFacts()
         self._all_listed = asyncio.Event()
         self._most_listed = asyncio.Event()
-        #: Called once, when everything was listed.
-        self.tell_listed: Callable[[], None] = lambda: None
+        #: Called once, when everything was listed, with the namespaces that depend on pods.
+        self.tell_listed: Callable[[list[str]], None] = lambda _: None
         self._cilium: _OwnCopy | None = None
         self.survey = Survey(system, self._is_listed)
 
@@ -64,6 +64,10 @@ class Surveyor:
         """Return the kinds that were not listed yet."""
         return [kind for kind in KINDS if not self._is_listed(kind)]
 
+    def is_refused(self) -> bool:
+        """Tell whether one of them may not be read."""
+        return any(map(self._feeds.is_refused, self.unlisted()))
+
     async def wait(self, at_most_s: float) -> list[str]:
         """Wait until everything but what is late was listed; return what was not."""
         self.want()
@@ -72,9 +76,13 @@ class Surveyor:
                 await self._most_listed.wait()
         return [kind for kind in self.unlisted() if kind not in LATE]
 
-    async def wait_for_pods(self, namespace: str, until: float) -> bool:
-        """Wait for the pods, where a namespace depends on them; tell whether all is known."""
-        if self._all_listed.is_set() or not self.survey.depends_on_pods(namespace):
+    def depends_on_pods(self, namespace: str) -> bool:
+        """Tell whether what is written in a namespace may depend on its pods."""
+        return self.survey.depends_on_pods(namespace)
+
+    async def wait_for_late(self, until: float) -> bool:
+        """Have listed now what is late, and wait for it; tell whether it was."""
+        if self._all_listed.is_set():
             return True
         self._feeds.hurry()
         with suppress(TimeoutError):
@@ -111,9 +119,9 @@ class Surveyor:
                 await self._news.wait()
                 await asyncio.sleep(_SETTLE_S)
                 self._news.clear()
-                if not self._all_listed.is_set():
-                    self._hurry_where_needed()
+                if not self._most_listed.is_set():
                     continue
+                self._hurry_where_needed()
                 await self._compare(changed)
                 serves = self.survey.serves_cilium
                 if serves and cilium is None and self._cilium is not None:
@@ -148,8 +156,7 @@ class Surveyor:
 
     def _hurry_where_needed(self) -> None:
         """Have pods listed now, where a role was just given to who had none."""
-        is_known = self._most_listed.is_set()
-        if is_known and any(map(self.survey.depends_on_pods, self._facts)):
+        if not self._all_listed.is_set() and any(map(self.depends_on_pods, self._facts)):
             self._feeds.hurry()
 
     def _watch_cilium(self, copy: "_OwnCopy") -> Watcher:
@@ -171,7 +178,14 @@ class Surveyor:
             self._most_listed.set()
         if not unlisted:
             self._all_listed.set()
-            self.tell_listed()
+            self._make_anew()
+
+    def _make_anew(self) -> None:
+        """Forget what was made without the pods, where it depends on them by now."""
+        names = [name for name in self._facts if self.depends_on_pods(name)]
+        for name in names:
+            del self._facts[name]
+        self.tell_listed(names)
 
     def _is_listed(self, kind: str) -> bool:
         return self._feeds.is_listed(self, kind)

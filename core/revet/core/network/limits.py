@@ -35,10 +35,15 @@ class Surroundings:
 
 @dataclass(slots=True)
 class Limits:
-    """What falls short: `weaker` is not or not only as asked for, `opened` by somebody else."""
+    """What falls short: `weaker` is not or not only as asked for, `opened` by somebody else.
+
+    Neither is known while there is something `unlisted`; where that `is_refused` it stays so.
+    """
 
     weaker: list[str] = field(default_factory=list)
     opened: list[str] = field(default_factory=list)
+    unlisted: list[str] = field(default_factory=list)
+    is_refused: bool = False
 
 
 def find_limits(policy: HardeningPolicy, around: Surroundings) -> Limits:
