@@ -84,6 +84,10 @@ def test_what_others_open_is_not_known_before_all_was_listed() -> None:
     for old in (GOOD, opened):
         again = policy_status(POLICY, 1, pending, old, NOW + timedelta(hours=1))
         assert again == old
+    # But for what was not found of this version.
+    for old in (GOOD, policy_status(POLICY, 2, replace(FACTS, paused=True), None, NOW)):
+        after = policy_status(POLICY, 2, pending, old, NOW)
+        assert _told(after)["NetworkIsolated"] == ("Unknown", "NotListed", 2)
     # What is missing is known, and what may not be read is not known soon.
     gone = policy_status(POLICY, 1, replace(pending, isolated=[]), GOOD, NOW)
     assert _told(gone)["NetworkIsolated"] == ("False", "Incomplete", 1)

@@ -7,9 +7,11 @@ from dataclasses import replace
 
 import pytest
 
+from revet.adapters.kube import KubeError
+from revet.core.network.limits import Limits
 from revet.core.network.survey import KINDS
 from revet.operator.context import Context
-from revet.operator.feeds import Feeds, _Feed
+from revet.operator.feeds import LATE, Feeds, _Feed
 from revet.operator.isolation import Isolation
 from revet.operator.picture import Key
 from revet.operator.surveyor import Surveyor
@@ -52,6 +54,11 @@ class Desk:
         for kind in KINDS:
             if kind != "Pod":
                 self.list(kind, world)
+
+    def limits(self) -> Limits:
+        """Return what falls short where the policy's stand."""
+        picture = self.context.picture
+        return self.isolation.limits(picture.policies["strict"], [*picture.namespaces.values()])
 
     def ask(self, version: int, **network: object) -> None:
         """Have the policy be so."""
@@ -102,11 +109,10 @@ def _exposed() -> World:
 async def test_where_nobody_has_a_role_nobody_waits_for_pods(desk: Desk) -> None:
     assert await desk.isolation.keep("strict") == (["bank", "shop"], [])
     assert not desk.is_hurried
-    seen = desk.context.picture.policies["strict"]
-    assert desk.isolation.limits(seen, []).unlisted == ["Pod"]
+    assert desk.limits().unlisted == ["Pod"]
     desk.list("Pod")
     assert await desk.context.statuses.get() == Key("status", "strict")
-    assert not desk.isolation.limits(seen, []).unlisted
+    assert not desk.limits().unlisted
 
 
 async def test_who_depends_on_pods_waits_for_them(desk: Desk) -> None:
@@ -177,6 +183,33 @@ async def test_what_changes_meanwhile_is_followed(desk: Desk) -> None:
         desk.context.queue.done(key)
     assert not desk.is_hurried
     task.cancel()
+
+
+async def test_what_others_open_is_known_as_soon_as_all_is_listed(context: Context) -> None:
+    desk = Desk(context)
+    desk.ask(1)
+    opening = World()
+    spec: dict[str, object] = {"podSelector": {}, "ingress": [{}]}
+    opening.add("NetworkPolicy", "networking.k8s.io/v1", "shop/open", spec=spec)
+    for kind in set(KINDS) - LATE:
+        desk.list(kind, opening)
+    await desk.isolation.keep("strict")
+    desk.list("Pod")
+    assert desk.limits().unlisted == ["NetworkPolicy"]
+    assert not desk.context.statuses._due
+    desk.list("NetworkPolicy", opening)
+    assert await desk.context.statuses.get() == Key("status", "strict")
+    assert desk.limits().opened
+    assert not desk.limits().unlisted
+
+
+async def test_one_namespace_that_has_to_wait_holds_up_no_other(desk: Desk) -> None:
+    for kind in ("EndpointSlice", "RoleBinding"):
+        desk.list(kind, _bound())
+    desk.isolation.most_s = 3600
+    with pytest.raises(KubeError, match=_UNLISTED):
+        await desk.isolation.keep_at("shop", ["strict"])
+    assert desk.is_hurried
 
 
 async def test_who_waits_for_nothing_knows_nothing_of_the_cluster(context: Context) -> None:

@@ -4,7 +4,7 @@ Apart from the client's models: what we read goes straight into our own frozen s
 its way to send, too, which takes a fifth of what a request costs us for forms that nobody uses.
 """
 
-import json
+import re
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
@@ -23,7 +23,8 @@ from revet.core.errors import Error, describe
 PAGE: Final = 500
 _METADATA_ONLY: Final = "application/json;as=PartialObjectMetadata{};g=meta.k8s.io;v=v1"
 _REQUEST_S: Final = 30.0
-_DELETE: Final = b"\x7f"
+#: Of JSON only inside of strings.
+_ODD: Final = re.compile("[\x7f-\uffff]")
 _LINE: Final = 2**21  # bytes of a line of a watch, which is an object
 
 
@@ -223,9 +224,13 @@ class Kube:
 
 
 def _encode(body: Mapping[str, Any] | Sequence[Mapping[str, Any]]) -> bytes:
-    """Return a body in ASCII: of YAML, as which it is read where it is applied, not all JSON is."""
-    data = msgspec.json.encode(body)
-    return data if data.isascii() and _DELETE not in data else json.dumps(body).encode()
+    """Return a body as JSON that is YAML, too: as that it is read where it is applied.
+
+    YAML takes some characters for line breaks and refuses others, unless they are escaped; of the
+    surrogates that JSON escapes what is beyond U+FFFF by, it knows nothing.
+    """
+    text = msgspec.json.encode(body).decode()
+    return _ODD.sub(lambda found: f"\\u{ord(found[0]):04x}", text).encode()
 
 
 def _open_session(client: ApiClient) -> aiohttp.ClientSession:

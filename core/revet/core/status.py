@@ -1,6 +1,6 @@
 """The status of a policy, from what the operator did and saw: conditions, counts, findings."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -20,6 +20,8 @@ _RUNTIME: Final = (VIOLATIONS, FEED)
 _IMAGES: Final = "ImagesVerified"
 _ISOLATED: Final = "NetworkIsolated"
 _NOT_LISTED: Final = "NotListed"
+#: Why NetworkIsolated is as it is, where that was found by everything that there is.
+_FOUND: Final = frozenset({"Opened", "Partial", "Written"})
 _PAUSED: Final = "revet.dev/paused is set: nothing is written or put back"
 
 
@@ -37,12 +39,14 @@ def policy_status(
     told = old.conditions if old else ()
     # After a start the last counts are told until there are new ones.
     counts = facts.counts or (old.counts if old else None)
-    # Where nothing is known yet what was told stays; so it does where what was in force stays so.
-    untold = _untold(policy, facts) if policy is not None else frozenset(each.type for each in told)
-    kept = tuple(each for each in told if each.type in untold)
-    waiting = {each.type for each in kept} if policy is not None else ()
-    observed = (each for each in _observe(policy, facts, counts) if each.type not in waiting)
-    conditions = _keep(fold(told, observed, generation, now), kept)
+    if policy is None:
+        # What was in force stays in force: so do the conditions that tell of it.
+        conditions = _keep(fold(told, _refuse(facts), generation, now), told)
+    else:
+        kept = list(_untold(policy, generation, facts, told))
+        types = {each.type for each in kept}
+        found = (each for each in _observe(policy, facts, counts) if each.type not in types)
+        conditions = _keep(fold(told, found, generation, now), kept)
     listens = policy is None or policy.spec.runtime is not None
     before = old if listens else None
     return HardeningPolicyStatus(
@@ -59,16 +63,20 @@ def policy_status(
     )
 
 
-def _untold(policy: HardeningPolicy, facts: Facts) -> frozenset[str]:
-    """Return the conditions of which nothing is known yet: what was told before stays told."""
-    untold: set[str] = set()
+def _untold(
+    policy: HardeningPolicy, generation: int, facts: Facts, told: Iterable[Condition]
+) -> Iterator[Condition]:
+    """Yield the conditions of which nothing is known yet: what was told before stays told."""
+    unknown: set[str] = set()
     if policy.spec.runtime is not None and facts.runtime is None:
-        untold.update(_RUNTIME)
+        unknown.update(_RUNTIME)
     if _verifies(policy) and facts.images is None:
-        untold.add(_IMAGES)
-    if not facts.network_refused and _isolated(policy, facts)[1] == _NOT_LISTED:
-        untold.add(_ISOLATED)
-    return frozenset(untold)
+        unknown.add(_IMAGES)
+    is_pending = _isolated(policy, facts)[1] == _NOT_LISTED and not facts.network_refused
+    for each in told:
+        was_found = each.reason in _FOUND and each.observed_generation == generation
+        if each.type in unknown or (each.type == _ISOLATED and is_pending and was_found):
+            yield each
 
 
 def _verifies(policy: HardeningPolicy) -> bool:
@@ -94,14 +102,13 @@ def listed(texts: Sequence[str]) -> str:
     return shown if len(texts) <= _MOST_NAMED else f"{shown}; and {len(texts) - _MOST_NAMED} more"
 
 
-def _observe(
-    policy: HardeningPolicy | None, facts: Facts, counts: Counts | None
-) -> Iterable[Observed]:
-    if policy is None:
-        message = f"nothing changes until it is valid: {facts.problem}"
-        yield Observed("Accepted", Truth.FALSE, "Invalid", message)
-        yield Observed("Ready", Truth.FALSE, "Invalid", "the spec is not valid")
-        return
+def _refuse(facts: Facts) -> Iterator[Observed]:
+    message = f"nothing changes until it is valid: {facts.problem}"
+    yield Observed("Accepted", Truth.FALSE, "Invalid", message)
+    yield Observed("Ready", Truth.FALSE, "Invalid", "the spec is not valid")
+
+
+def _observe(policy: HardeningPolicy, facts: Facts, counts: Counts | None) -> Iterator[Observed]:
     yield Observed("Accepted", Truth.TRUE, "Valid", _in_force(policy, facts))
     yield Observed("Ready", *_ready(facts))
     yield Observed("Enforcing", *_enforcing(policy, facts))

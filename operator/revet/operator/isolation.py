@@ -103,7 +103,9 @@ class Isolation:
             namespace = self._context.picture.namespaces.get(name)
             if namespace is None or not self._selects(seen, namespace) or self._reason(namespace):
                 return []
-            if not await self._is_known(seen.policy, name, self._until()):
+            if self._depends(seen.policy, name) and not self._context.surveyor.has_pods():
+                # It is looked at again when they are known: others must have their turn.
+                self._waiting.add(name)
                 return [f"{_UNLISTED}Pod"]
             before = self._made[policy].get(name)
             desired = self._desired(seen.policy, namespace)
@@ -142,7 +144,8 @@ class Isolation:
         """Have written what had to wait, and told what can't be had, now that it is known."""
         waiting, self._waiting = self._waiting, set()
         self._context.queue.add_all(Key("network", each) for each in waiting.union(names))
-        self._context.statuses.add_all(Key("status", each) for each in self.asking())
+        if not self._context.surveyor.unlisted():
+            self._context.statuses.add_all(Key("status", each) for each in self.asking())
 
     def standing(self, policy: str) -> list[str]:
         """Return the namespaces in which a policy's stand."""
@@ -204,9 +207,6 @@ class Isolation:
             return "a system namespace"
         return namespace.hands_off
 
-    def _until(self) -> float:
-        return asyncio.get_running_loop().time() + self.most_s
-
     def _depends(self, policy: HardeningPolicy, name: str) -> bool:
         """Tell whether what a policy asks for in a namespace may depend on its pods."""
         network = policy.spec.network
@@ -217,13 +217,6 @@ class Isolation:
             and Direction.EGRESS in network.isolate
             and self._context.surveyor.depends_on_pods(name)
         )
-
-    async def _is_known(self, policy: HardeningPolicy, name: str, until: float) -> bool:
-        """Wait for a namespace's pods, where it depends on them; tell whether they are known."""
-        if not self._depends(policy, name) or await self._context.surveyor.wait_for_late(until):
-            return True
-        self._waiting.add(name)
-        return False
 
     def _desired(self, policy: HardeningPolicy, namespace: NamespaceSeen) -> list[Manifest]:
         asks = _asks(policy)
@@ -253,10 +246,12 @@ class Isolation:
         problems: list[str] = []
         wanted: list[Manifest] = []
         unsure: set[str] = set()
-        until = self._until()
+        surveyor = self._context.surveyor
+        until = asyncio.get_running_loop().time() + self.most_s
 
         async def write(namespace: NamespaceSeen) -> None:
-            if not await self._is_known(policy, namespace.name, until):
+            waits = self._depends(policy, namespace.name)
+            if waits and not await surveyor.wait_for_pods(until):
                 unsure.add(namespace.name)
                 return
             desired = self._desired(policy, namespace)
@@ -271,9 +266,10 @@ class Isolation:
         places = [each for each in selected if not self._reason(each)]
         places.sort(key=lambda each: self._depends(policy, each.name))
         if places and self._depends(policy, places[-1].name):
-            self._context.feeds.hurry()
+            surveyor.has_pods()
         await run_in_lanes(places, write, _LANES)
         if unsure:
+            self._waiting |= unsure
             problems.append(f"{_UNLISTED}Pod, in {listed(sorted(unsure))}")
         return sorted(standing), problems, wanted, unsure
 

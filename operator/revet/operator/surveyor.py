@@ -23,6 +23,7 @@ from revet.core.plan import identify
 from revet.operator.feeds import LATE, Feeds, Reading
 from revet.operator.picture import Key, Picture
 
+_POD: Final = "Pod"
 _CILIUM: Final = "CiliumNetworkPolicy"
 _REFUSED_S: Final = 60.0  # nothing is isolated meanwhile
 _SETTLE_S: Final = 0.2  # changes come in bursts
@@ -49,10 +50,12 @@ class Surveyor:
         self._news = asyncio.Event()
         self._facts: dict[str, NamespaceFacts] = {}
         self._cluster = ClusterFacts()
-        self._all_listed = asyncio.Event()
         self._most_listed = asyncio.Event()
-        #: Called once, when everything was listed, with the namespaces that depend on pods.
+        self._pods_listed = asyncio.Event()
+        #: Called when what is late was listed, with the namespaces of which other facts are known.
         self.tell_listed: Callable[[list[str]], None] = lambda _: None
+        #: What was not listed yet, as of the last news.
+        self._lacking = frozenset[str](KINDS)
         self._cilium: _OwnCopy | None = None
         self.survey = Survey(system, self._is_listed)
 
@@ -80,15 +83,18 @@ class Surveyor:
         """Tell whether what is written in a namespace may depend on its pods."""
         return self.survey.depends_on_pods(namespace)
 
-    async def wait_for_late(self, until: float) -> bool:
-        """Have listed now what is late, and wait for it; tell whether it was."""
-        if self._all_listed.is_set():
-            return True
+    def has_pods(self) -> bool:
+        """Tell whether pods are known; if not, have them listed now."""
         self._feeds.hurry()
-        with suppress(TimeoutError):
-            async with asyncio.timeout_at(until):
-                await self._all_listed.wait()
-        return self._all_listed.is_set()
+        return self._pods_listed.is_set()
+
+    async def wait_for_pods(self, until: float) -> bool:
+        """Wait for the pods; tell whether they are known."""
+        if not self.has_pods() and not self._feeds.is_refused(_POD):
+            with suppress(TimeoutError):
+                async with asyncio.timeout_at(until):
+                    await self._pods_listed.wait()
+        return self._pods_listed.is_set()
 
     def see_cilium(self, picture: Picture, touch: Callable[[Iterable[Key]], None]) -> None:
         """Take in, from now on, the CiliumNetworkPolicies of ours, where there are any at all."""
@@ -156,7 +162,7 @@ class Surveyor:
 
     def _hurry_where_needed(self) -> None:
         """Have pods listed now, where a role was just given to who had none."""
-        if not self._all_listed.is_set() and any(map(self.depends_on_pods, self._facts)):
+        if not self._pods_listed.is_set() and any(map(self.depends_on_pods, self._facts)):
             self._feeds.hurry()
 
     def _watch_cilium(self, copy: "_OwnCopy") -> Watcher:
@@ -171,21 +177,24 @@ class Surveyor:
 
     def _note_news(self) -> None:
         self._news.set()
-        if self._all_listed.is_set():
+        if not self._lacking:
             return
-        unlisted = set(self.unlisted())
-        if unlisted <= LATE:
+        before, self._lacking = self._lacking, frozenset(self.unlisted())
+        if self._lacking <= LATE:
             self._most_listed.set()
-        if not unlisted:
-            self._all_listed.set()
-            self._make_anew()
+            if self._lacking != before:
+                self._make_anew()
 
     def _make_anew(self) -> None:
-        """Forget what was made without the pods, where it depends on them by now."""
-        names = [name for name in self._facts if self.depends_on_pods(name)]
-        for name in names:
-            del self._facts[name]
-        self.tell_listed(names)
+        """Go at once by what was just listed: nothing else tells that it was not known before."""
+        changed: list[str] = []
+        for name, before in list(self._facts.items()):
+            self._facts[name] = self.survey.namespace(name)
+            if self._facts[name] != before:
+                changed.append(name)
+        if _POD not in self._lacking:
+            self._pods_listed.set()
+        self.tell_listed(changed)
 
     def _is_listed(self, kind: str) -> bool:
         return self._feeds.is_listed(self, kind)
