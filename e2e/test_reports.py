@@ -12,7 +12,7 @@ from e2e.release import Release
 from e2e.reports import REPORTS_CRD, older_crd
 from e2e.webhook import policy
 from revet.core.render.report import OPENREPORTS, WGPOLICY, Form
-from tests.support.manifests import good_pod, pod
+from tests.support.manifests import Manifest, good_pod, pod
 
 NAME: Final = "reported"
 LABELS: Final = {"reported": "yes"}
@@ -21,11 +21,11 @@ _PLURALS: Final = {OPENREPORTS: "reports", WGPOLICY: "policyreports"}
 
 @pytest.fixture
 def namespace(release: Release) -> Iterator[str]:
-    """Give a namespace with a good pod and two bad ones, and a policy that selects it."""
+    """Give a namespace with a good pod and bad ones, and a policy that selects it."""
     plane = release.plane
     name = plane.create_namespace(LABELS)
     api = Api(plane)
-    for each in (good_pod(), pod("bad"), pod("worse", hostPID=True)):
+    for each in (good_pod(), pod("bad"), pod("worse", hostPID=True), _odd()):
         assert api.create(each, name).is_success
     api.close()
     plane.apply(policy(NAME, LABELS))
@@ -49,6 +49,14 @@ def form(release: Release, request: pytest.FixtureRequest) -> Iterator[Form]:
     plane.kubectl("delete", "crd", name)
 
 
+def _odd() -> Manifest:
+    """Return a pod of which a finding quotes what YAML can't have as it is."""
+    made = pod("odd")
+    added = ["X\U0001f600\x80\x85\u2028"]
+    made["spec"]["containers"][0]["securityContext"] = {"capabilities": {"add": added}}
+    return made
+
+
 def _reports(release: Release, form: Form, namespace: str) -> list[dict[str, Any]]:
     what = f"{_PLURALS[form]}.{form.api_version.partition('/')[0]}"
     get = ("get", what, f"--namespace={namespace}", "--output=json")
@@ -63,7 +71,8 @@ def test_what_breaks_a_policy_is_reported(release: Release, form: Form, namespac
     assert report["kind"] == form.kind
     results = report["results"]
     root, host = (_broken_by(results, each) for each in ("run-as-non-root", "host-namespaces"))
-    assert (root, host) == ({"bad", "worse"}, {"worse"})
+    assert (root, host) == ({"bad", "worse", "odd"}, {"worse"})
+    assert any("\U0001f600" in each["message"] for each in results)
     assert {each["result"] for each in results} == {"fail"}
     # Nothing that we wrote was pruned by the schema.
     assert len(results) == report["summary"]["fail"]
